@@ -1,0 +1,3 @@
+//! machined
+
+fn main() {}

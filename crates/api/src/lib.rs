@@ -1,0 +1,1 @@
+//! Generated wire types of every protocol spoken.

@@ -1,0 +1,2 @@
+//! Kernel command line, boot entries, images.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The machine configuration language.
+#![forbid(unsafe_code)]

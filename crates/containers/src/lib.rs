@@ -1,0 +1,1 @@
+//! containerd, CRI and OCI.

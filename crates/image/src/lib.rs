@@ -1,0 +1,1 @@
+//! Root image, image cache and boot artefacts.

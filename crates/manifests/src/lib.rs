@@ -1,0 +1,2 @@
+//! Kubernetes objects that a cluster starts with.
+#![forbid(unsafe_code)]

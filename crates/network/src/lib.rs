@@ -1,0 +1,2 @@
+//! Network plans and protocol machines.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Keys, certificates and the secrets bundle.
+#![forbid(unsafe_code)]

@@ -1,0 +1,1 @@
+//! apid, trustd and the machine API.

@@ -1,0 +1,2 @@
+//! Volume plans and on-disk formats.
+#![forbid(unsafe_code)]

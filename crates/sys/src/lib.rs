@@ -1,0 +1,1 @@
+//! System calls: every unsafe line of the workspace.

@@ -1,0 +1,2 @@
+//! YAML: positioned parsing and the contract's emission rules.
+#![forbid(unsafe_code)]
