@@ -1,1 +1,15 @@
-//! System calls: every unsafe line of the workspace.
+//! System calls: the only crate of the workspace that may contain unsafe code.
+//!
+//! Everything here is a thin, typed layer over one kernel interface: it takes the outside world's
+//! word for what happened and reports it, and it never decides policy, never retries, and never
+//! starts a thread. Callers that want events get file descriptors (pidfd, signalfd, inotify) which
+//! any event loop can wait for.
+//!
+//! Start reading at [`process`] (starting and watching programs), [`mount`] and [`namespace`].
+#![allow(unsafe_code)]
+
+pub mod namespace;
+pub mod process;
+pub mod signal;
+
+pub use rustix::process::{Pid, Signal};
