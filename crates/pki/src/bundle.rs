@@ -1,0 +1,185 @@
+//! The secrets of a cluster: what `gen secrets` writes, and what every machine configuration of that cluster is made from.
+
+use crate::{
+    authority::{Authority, Identity, IssueError, Leaf},
+    certificate::Validity,
+    key::{Algorithm, KeyError, PrivateKey},
+    system::{Random, RandomError},
+    token,
+};
+
+/// A certificate and its private key in PEM.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Pair {
+    /// The certificate.
+    pub certificate: String,
+    /// The private key.
+    pub key: String,
+}
+
+/// The secrets of a cluster.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secrets {
+    /// Identity of the cluster in discovery.
+    pub cluster_id: String,
+    /// Shared secret of the cluster in discovery.
+    pub cluster_secret: String,
+    /// Kubernetes bootstrap token.
+    pub bootstrap_token: String,
+    /// Secretbox key for secrets at rest; empty when the older AES-CBC one is used.
+    pub secretbox_encryption_secret: String,
+    /// AES-CBC key for secrets at rest of older clusters; empty otherwise.
+    pub aescbc_encryption_secret: String,
+    /// Token with which a machine asks trustd for its certificate.
+    pub trustd_token: String,
+    /// Authority of etcd.
+    pub etcd: Pair,
+    /// Authority of Kubernetes.
+    pub kubernetes: Pair,
+    /// Authority of Kubernetes' API aggregation.
+    pub aggregator: Pair,
+    /// Key that signs service account tokens.
+    pub service_account_key: String,
+    /// Authority of the operating system's API.
+    pub os: Pair,
+}
+
+impl std::fmt::Debug for Secrets {
+    /// Shows no secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Secrets").field("cluster_id", &self.cluster_id).finish_non_exhaustive()
+    }
+}
+
+/// A secrets bundle could not be made or is not usable.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// A key could not be generated or written.
+    #[error("generating the secrets of a cluster")]
+    Key(#[from] KeyError),
+    /// An authority could not be made.
+    #[error("generating the authorities of a cluster")]
+    Issue(#[from] IssueError),
+    /// No random bytes.
+    #[error("generating the tokens of a cluster")]
+    Random(#[from] RandomError),
+    /// A part is missing or wrong; every such part is listed.
+    #[error("checking the secrets bundle: {}", .problems.join("; "))]
+    Invalid {
+        /// One line for each part.
+        problems: Vec<String>,
+    },
+}
+
+impl Pair {
+    fn of(authority: &Authority) -> Result<Self, KeyError> {
+        Ok(Self { certificate: authority.certificate_pem(), key: authority.key_pem()? })
+    }
+
+    /// The pair as an authority.
+    pub fn authority(&self) -> Result<Authority, IssueError> {
+        Authority::from_pem(&self.certificate, &self.key)
+    }
+}
+
+impl Secrets {
+    /// Makes the secrets of a new cluster.
+    pub fn generate(now: i64, random: &mut dyn Random) -> Result<Self, BundleError> {
+        let validity = Validity::starting(now, crate::AUTHORITY_LIFE);
+        let mut authority = |algorithm, organization| -> Result<Pair, BundleError> {
+            let key = PrivateKey::generate(algorithm)?;
+            Ok(Pair::of(&Authority::create(key, organization, validity, random)?)?)
+        };
+        let etcd = authority(Algorithm::EcdsaP256, "etcd")?;
+        let kubernetes = authority(Algorithm::EcdsaP256, "kubernetes")?;
+        // The contract's aggregator authority has an empty subject.
+        let aggregator = authority(Algorithm::EcdsaP256, "")?;
+        let os = authority(Algorithm::Ed25519, "talos")?;
+        Ok(Self {
+            cluster_id: token::base64_32(random)?,
+            cluster_secret: token::base64_32(random)?,
+            bootstrap_token: token::bootstrap_token(random)?,
+            secretbox_encryption_secret: token::base64_32(random)?,
+            aescbc_encryption_secret: String::new(),
+            trustd_token: token::bootstrap_token(random)?,
+            etcd,
+            kubernetes,
+            aggregator,
+            service_account_key: PrivateKey::generate(Algorithm::Rsa4096)?.to_pem()?,
+            os,
+        })
+    }
+
+    /// Issues a client certificate of the operating system's API with the roles.
+    pub fn client(
+        &self,
+        roles: &[String],
+        now: i64,
+        random: &mut dyn Random,
+    ) -> Result<Identity, IssueError> {
+        let leaf = Leaf::client(roles, Validity::starting(now, crate::CLIENT_LIFE));
+        self.os.authority()?.issue(&leaf, random)
+    }
+
+    /// Checks every part and lists what is missing or wrong.
+    pub fn validate(&self) -> Result<(), BundleError> {
+        let mut problems = Vec::new();
+        for (name, value) in
+            [("cluster.id", &self.cluster_id), ("cluster.secret", &self.cluster_secret)]
+        {
+            if value.is_empty() {
+                problems.push(format!("{name} is missing"));
+            }
+        }
+        for (name, value) in [
+            ("secrets.bootstraptoken", &self.bootstrap_token),
+            ("trustdinfo.token", &self.trustd_token),
+        ] {
+            if value.is_empty() {
+                problems.push(format!("{name} is missing"));
+            } else if !token::is_bootstrap_token(value) {
+                problems.push(format!("{name} is not of the form <6 characters>.<16 characters>"));
+            }
+        }
+        match (
+            self.secretbox_encryption_secret.is_empty(),
+            self.aescbc_encryption_secret.is_empty(),
+        ) {
+            (true, true) => problems.push("secrets.secretboxencryptionsecret is missing".into()),
+            (false, false) => problems.push(
+                "secrets.secretboxencryptionsecret and secrets.aescbcencryptionsecret exclude each other"
+                    .into(),
+            ),
+            _ => {}
+        }
+        for (name, pair) in [
+            ("certs.etcd", &self.etcd),
+            ("certs.k8s", &self.kubernetes),
+            ("certs.k8saggregator", &self.aggregator),
+            ("certs.os", &self.os),
+        ] {
+            if pair.certificate.is_empty() || pair.key.is_empty() {
+                problems.push(format!("{name} needs both crt and key"));
+            } else if let Err(error) = pair.authority() {
+                problems.push(format!("{name}: {}", chain(&error)));
+            }
+        }
+        if self.service_account_key.is_empty() {
+            problems.push("certs.k8sserviceaccount.key is missing".into());
+        } else if let Err(error) = PrivateKey::from_pem(&self.service_account_key) {
+            problems.push(format!("certs.k8sserviceaccount.key: {}", chain(&error)));
+        }
+        if problems.is_empty() { Ok(()) } else { Err(BundleError::Invalid { problems }) }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,223 @@
+//! What this crate writes, read by another implementation: the `openssl` program.
+
+use std::{
+    net::IpAddr,
+    path::Path,
+    process::{Command, Output},
+};
+
+use pki::{
+    Algorithm, Authority, Certificate, ExtendedUsage, Identity, Leaf, PrivateKey, Request, Secrets,
+    System, Validity,
+};
+
+fn openssl(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new("openssl")
+        .args(arguments)
+        .current_dir(directory)
+        .output()
+        .expect("the openssl program is installed (apt-get install openssl)")
+}
+
+fn text(directory: &Path, arguments: &[&str]) -> String {
+    let output = openssl(directory, arguments);
+    assert!(
+        output.status.success(),
+        "openssl {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn now() -> i64 {
+    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(elapsed.as_secs()).unwrap()
+}
+
+fn authority(algorithm: Algorithm, organization: &str) -> Authority {
+    let key = PrivateKey::generate(algorithm).unwrap();
+    Authority::create(key, organization, Validity::starting(now(), 3600), &mut System).unwrap()
+}
+
+/// OpenSSL does not know the contract's label of an Ed25519 key.
+fn standard_label(pem: &str) -> String {
+    pem.replace("ED25519 PRIVATE KEY", "PRIVATE KEY")
+}
+
+#[test]
+fn authorities_and_leaves_of_every_algorithm_verify() {
+    for algorithm in [Algorithm::Ed25519, Algorithm::EcdsaP256, Algorithm::Rsa4096] {
+        let directory = tempfile::tempdir().unwrap();
+        let ca = authority(algorithm, "talos");
+        let leaf = Leaf::new(
+            &[ExtendedUsage::ServerAuth, ExtendedUsage::ClientAuth],
+            Validity::starting(now(), 600),
+        )
+        .common_name("node-1")
+        .organization("one")
+        .organization("two & three")
+        .names(
+            ["node-1".to_owned(), "node-1.example.org".to_owned()],
+            ["10.5.0.2".parse::<IpAddr>().unwrap(), "fd00::2".parse().unwrap()],
+        );
+        let identity = ca.issue(&leaf, &mut System).unwrap();
+        let write = |name, text: String| std::fs::write(directory.path().join(name), text).unwrap();
+        write("ca.crt", ca.certificate_pem());
+        write("leaf.crt", identity.certificate_pem());
+        write("leaf.key", standard_label(&identity.key_pem().unwrap()));
+
+        let verify = text(
+            directory.path(),
+            &["verify", "-x509_strict", "-CAfile", "ca.crt", "-purpose", "sslserver", "leaf.crt"],
+        );
+        assert_eq!(verify.trim(), "leaf.crt: OK");
+        let seen = text(directory.path(), &["x509", "-in", "leaf.crt", "-noout", "-text"]);
+        for expected in [
+            "O = one + O = two & three, CN = node-1",
+            "Issuer: O = talos",
+            "DNS:node-1, DNS:node-1.example.org, IP Address:10.5.0.2, IP Address:FD00:0:0:0:0:0:0:2",
+            "TLS Web Server Authentication, TLS Web Client Authentication",
+            "Digital Signature",
+        ] {
+            assert!(seen.contains(expected), "{expected} is not in\n{seen}");
+        }
+        assert_eq!(seen.contains("Key Encipherment"), algorithm == Algorithm::Rsa4096);
+        let key = text(directory.path(), &["pkey", "-in", "leaf.key", "-pubout"]);
+        let certified = text(directory.path(), &["x509", "-in", "leaf.crt", "-noout", "-pubkey"]);
+        assert_eq!(key, certified);
+        assert_eq!(key, identity.key.public_key_pem().unwrap());
+    }
+}
+
+#[test]
+fn an_authority_is_marked_as_one_and_may_have_an_empty_subject() {
+    let directory = tempfile::tempdir().unwrap();
+    let ca = authority(Algorithm::EcdsaP256, "");
+    std::fs::write(directory.path().join("ca.crt"), ca.certificate_pem()).unwrap();
+    let seen = text(directory.path(), &["x509", "-in", "ca.crt", "-noout", "-text"]);
+    for expected in ["CA:TRUE", "Digital Signature, Certificate Sign", "Subject: \n"] {
+        assert!(seen.contains(expected), "{expected} is not in\n{seen}");
+    }
+    assert!(ca.certificate().is_signed_by(ca.certificate()));
+    assert!(!ca.certificate().is_signed_by(authority(Algorithm::EcdsaP256, "").certificate()));
+}
+
+#[test]
+fn requests_go_both_ways() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    // Ours, read by openssl.
+    let key = PrivateKey::generate(Algorithm::Ed25519).unwrap();
+    let ours = Request::create(
+        &key,
+        "",
+        &["os:admin".to_owned()],
+        &["worker-1".to_owned()],
+        &["10.5.0.3".parse().unwrap()],
+    )
+    .unwrap();
+    std::fs::write(path("ours.csr"), ours.to_pem()).unwrap();
+    let seen = text(directory.path(), &["req", "-in", "ours.csr", "-noout", "-text", "-verify"]);
+    assert!(seen.contains("DNS:worker-1, IP Address:10.5.0.3"), "{seen}");
+    assert!(seen.contains("O = os:admin"), "{seen}");
+
+    // OpenSSL's, signed by us under trustd's rules.
+    text(
+        directory.path(),
+        &[
+            "req",
+            "-new",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            "k",
+            "-out",
+            "theirs.csr",
+            "-subj",
+            "/O=os:admin/CN=worker-1",
+            "-addext",
+            "subjectAltName=DNS:worker-1,IP:10.5.0.3",
+        ],
+    );
+    let theirs = std::fs::read_to_string(path("theirs.csr")).unwrap();
+    let request = Request::from_pem(&theirs).unwrap();
+    assert_eq!(request.organizations, ["os:admin"]);
+    let ca = authority(Algorithm::Ed25519, "talos");
+    let signed =
+        ca.sign_server_request(&request, Validity::starting(now(), 600), &mut System).unwrap();
+    assert!(signed.organizations.is_empty(), "a role was smuggled in: {signed:?}");
+    assert_eq!(signed.extended_usages, [ExtendedUsage::ServerAuth]);
+    assert_eq!((signed.dns_names.as_slice(), signed.ips.len()), (&["worker-1".to_owned()][..], 1));
+    std::fs::write(path("ca.crt"), ca.certificate_pem()).unwrap();
+    std::fs::write(path("signed.crt"), signed.to_pem()).unwrap();
+    let verify =
+        text(directory.path(), &["verify", "-x509_strict", "-CAfile", "ca.crt", "signed.crt"]);
+    assert_eq!(verify.trim(), "signed.crt: OK");
+
+    // A request whose signature was made by another key is refused.
+    let mut der = pki::pem::decode_first(&theirs).unwrap().content;
+    let last = der.len() - 1;
+    der[last] ^= 1;
+    let forged = Request::from_pem(&pki::pem::encode("CERTIFICATE REQUEST", &der)).unwrap_err();
+    assert!(matches!(forged, pki::RequestError::Signature), "{forged}");
+}
+
+#[test]
+fn fingerprint_is_of_the_public_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let ca = authority(Algorithm::Ed25519, "talos");
+    std::fs::write(directory.path().join("ca.crt"), ca.certificate_pem()).unwrap();
+    let shell = Command::new("sh")
+        .args(["-c", "openssl x509 -in ca.crt -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64"])
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(shell.stdout).unwrap().trim(), ca.certificate().fingerprint());
+}
+
+#[test]
+fn a_generated_bundle_is_complete_and_issues_clients() {
+    let secrets = Secrets::generate(now(), &mut System).unwrap();
+    secrets.validate().unwrap();
+    let client = secrets
+        .client(&["os:admin".to_owned(), "os:reader".to_owned()], now(), &mut System)
+        .unwrap();
+    let mut roles = client.certificate.organizations.clone();
+    roles.sort();
+    assert_eq!(roles, ["os:admin", "os:reader"]);
+    assert_eq!(client.certificate.extended_usages, [ExtendedUsage::ClientAuth]);
+    assert!(client.certificate.is_signed_by(secrets.os.authority().unwrap().certificate()));
+    assert_eq!(client.key.algorithm(), Algorithm::Ed25519);
+
+    let broken = Secrets {
+        bootstrap_token: "x".into(),
+        kubernetes: secrets.etcd.clone(),
+        ..secrets.clone()
+    };
+    let broken = Secrets {
+        etcd: pki::bundle::Pair { key: secrets.os.key.clone(), ..secrets.etcd.clone() },
+        ..broken
+    };
+    let error = broken.validate().unwrap_err().to_string();
+    assert!(error.contains("secrets.bootstraptoken is not of the form"), "{error}");
+    assert!(error.contains("certs.etcd: pairing a certificate with its key"), "{error}");
+}
+
+#[test]
+fn dates_beyond_2049_are_written_in_the_long_form() {
+    let directory = tempfile::tempdir().unwrap();
+    let validity = Validity { not_before: now(), not_after: 2_600_000_000 };
+    let key = PrivateKey::generate(Algorithm::EcdsaP256).unwrap();
+    let identity =
+        Identity::self_signed(key, &Leaf::new(&[ExtendedUsage::ServerAuth], validity), &mut System)
+            .unwrap();
+    assert_eq!(identity.certificate.validity, validity);
+    std::fs::write(directory.path().join("c"), identity.certificate_pem()).unwrap();
+    let end = text(directory.path(), &["x509", "-in", "c", "-noout", "-enddate"]);
+    assert!(end.contains("2052"), "{end}");
+    let again = Certificate::from_pem(&identity.certificate_pem()).unwrap();
+    assert_eq!(again, identity.certificate);
+}
