@@ -6,3 +6,4 @@ pub mod command;
 pub mod event;
 pub mod log;
 pub mod service;
+pub mod timeline;

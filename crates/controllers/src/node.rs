@@ -1,0 +1,130 @@
+//! The node as controllers see it: its tables, where things are, and what it runs on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use ::runtime::timeline::Timeline;
+use ::runtime::{event, log, service};
+
+use crate::runtime::service::Supervisor;
+
+/// What the machine is, from the outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A machine of its own.
+    Metal,
+    /// A virtual machine of a cloud.
+    Cloud,
+    /// Namespaces of another system's kernel.
+    Container,
+}
+
+impl Mode {
+    /// The word the API uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Metal => "metal",
+            Self::Cloud => "cloud",
+            Self::Container => "container",
+        }
+    }
+}
+
+/// The platform the node runs on, and what it was given at its start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Platform {
+    /// The platform's name (`container`, `metal`, …).
+    pub name: String,
+    /// What kind of machine it is.
+    pub mode: Mode,
+    /// What kind of instance it is (`TALOSSKU` in container mode).
+    pub instance_type: String,
+    /// The raw user data: base64 of the machine configuration, possibly compressed.
+    pub user_data: Option<String>,
+}
+
+impl Platform {
+    /// Whether the kernel belongs to another system.
+    #[must_use]
+    pub fn in_container(&self) -> bool {
+        self.mode == Mode::Container
+    }
+}
+
+/// Where things are. All paths hang below one root, which is `/` except in tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    root: PathBuf,
+}
+
+impl Paths {
+    /// Paths below `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The place of the absolute path `path` on this node.
+    #[must_use]
+    pub fn at(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The root itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The persistent configuration directory (STATE).
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.at("/system/state")
+    }
+
+    /// Where machined keeps what it needs after a crash of its own, and only until the next boot.
+    #[must_use]
+    pub fn run(&self) -> PathBuf {
+        self.at("/run/ichor")
+    }
+}
+
+/// What controllers carry: handles to the tables of this node. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The table of services.
+    pub services: service::Registry,
+    /// Starts and stops services.
+    pub supervisor: Supervisor,
+    /// The event stream.
+    pub events: event::Bus,
+    /// The logs.
+    pub logs: log::Registry,
+    /// What happened when, and what it waited for.
+    pub timeline: Timeline,
+    /// What the node runs on.
+    pub platform: Arc<Platform>,
+    /// Where things are.
+    pub paths: Arc<Paths>,
+}
+
+impl Node {
+    /// A node with empty tables.
+    #[must_use]
+    pub fn new(platform: Platform, paths: Paths, machine: [u8; 5]) -> Self {
+        let events = event::Bus::new(machine, SystemTime::now);
+        let services = service::Registry::new(events.clone(), SystemTime::now);
+        let timeline = Timeline::new(SystemTime::now);
+        Self {
+            supervisor: Supervisor::new(services.clone(), timeline.clone()),
+            logs: log::Registry::new(paths.at("/var/log")),
+            services,
+            events,
+            timeline,
+            platform: Arc::new(platform),
+            paths: Arc::new(paths),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Controllers of the machine itself: services, status, sequences.
+
+pub mod service;
