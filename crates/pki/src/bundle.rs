@@ -3,6 +3,7 @@
 use crate::{
     authority::{Authority, Identity, IssueError, Leaf},
     certificate::Validity,
+    fields::{self, FieldError},
     key::{Algorithm, KeyError, PrivateKey},
     system::{Random, RandomError},
     token,
@@ -63,6 +64,9 @@ pub enum BundleError {
     /// No random bytes.
     #[error("generating the tokens of a cluster")]
     Random(#[from] RandomError),
+    /// The text of a bundle does not read.
+    #[error("reading the secrets bundle")]
+    Read(#[from] FieldError),
     /// A part is missing or wrong; every such part is listed.
     #[error("checking the secrets bundle: {}", .problems.join("; "))]
     Invalid {
@@ -108,6 +112,86 @@ impl Secrets {
             service_account_key: PrivateKey::generate(Algorithm::Rsa4096)?.to_pem()?,
             os,
         })
+    }
+
+    /// Reads what `gen secrets` wrote. Unknown keys are skipped and missing ones left empty: [`Self::validate`] lists them.
+    pub fn from_yaml(text: &[u8]) -> Result<Self, BundleError> {
+        let documents = yaml::parse(text).map_err(FieldError::from)?;
+        let Some(root) = documents.first().map(|document| &document.root) else {
+            return Ok(Self::default());
+        };
+        if root.entries().is_none() {
+            return Err(fields::form(
+                root,
+                &[],
+                "a mapping with cluster, secrets, trustdinfo, certs",
+            )
+            .into());
+        }
+        let pair = |name| -> Result<Pair, FieldError> {
+            Ok(Pair {
+                certificate: fields::encoded(root, &["certs", name, "crt"])?,
+                key: fields::encoded(root, &["certs", name, "key"])?,
+            })
+        };
+        Ok(Self {
+            cluster_id: fields::text(root, &["cluster", "id"])?,
+            cluster_secret: fields::text(root, &["cluster", "secret"])?,
+            bootstrap_token: fields::text(root, &["secrets", "bootstraptoken"])?,
+            secretbox_encryption_secret: fields::text(
+                root,
+                &["secrets", "secretboxencryptionsecret"],
+            )?,
+            aescbc_encryption_secret: fields::text(root, &["secrets", "aescbcencryptionsecret"])?,
+            trustd_token: fields::text(root, &["trustdinfo", "token"])?,
+            etcd: pair("etcd")?,
+            kubernetes: pair("k8s")?,
+            aggregator: pair("k8saggregator")?,
+            service_account_key: fields::encoded(root, &["certs", "k8sserviceaccount", "key"])?,
+            os: pair("os")?,
+        })
+    }
+
+    /// The file that `gen secrets` writes.
+    pub fn to_yaml(&self) -> String {
+        let text = |value: &str| yaml::Value::String(value.to_owned());
+        let pair = |pair: &Pair| {
+            fields::map([
+                ("crt", fields::encode(&pair.certificate)),
+                ("key", fields::encode(&pair.key)),
+            ])
+        };
+        yaml::to_string(&fields::map([
+            (
+                "cluster",
+                fields::map([
+                    ("id", text(&self.cluster_id)),
+                    ("secret", text(&self.cluster_secret)),
+                ]),
+            ),
+            (
+                "secrets",
+                fields::map_of_set([
+                    ("bootstraptoken", text(&self.bootstrap_token)),
+                    ("secretboxencryptionsecret", text(&self.secretbox_encryption_secret)),
+                    ("aescbcencryptionsecret", text(&self.aescbc_encryption_secret)),
+                ]),
+            ),
+            ("trustdinfo", fields::map([("token", text(&self.trustd_token))])),
+            (
+                "certs",
+                fields::map([
+                    ("etcd", pair(&self.etcd)),
+                    ("k8s", pair(&self.kubernetes)),
+                    ("k8saggregator", pair(&self.aggregator)),
+                    (
+                        "k8sserviceaccount",
+                        fields::map([("key", fields::encode(&self.service_account_key))]),
+                    ),
+                    ("os", pair(&self.os)),
+                ]),
+            ),
+        ]))
     }
 
     /// Issues a client certificate of the operating system's API with the roles.

@@ -7,19 +7,23 @@
 //! Nothing here reads a file, asks the clock or talks to the network. Start reading at [`Authority`].
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod authority;
 pub mod bundle;
 pub mod certificate;
 mod der;
+mod fields;
 pub mod key;
 pub mod pem;
 pub mod request;
 pub mod system;
 pub mod token;
 
+pub use access::{Access, Context};
 pub use authority::{Authority, Identity, IssueError, Leaf};
 pub use bundle::{BundleError, Secrets};
 pub use certificate::{Certificate, CertificateError, ExtendedUsage, Validity};
+pub use fields::FieldError;
 pub use key::{Algorithm, KeyError, PrivateKey};
 pub use request::{Request, RequestError};
 pub use system::{Random, System};

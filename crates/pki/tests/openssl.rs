@@ -221,3 +221,21 @@ fn dates_beyond_2049_are_written_in_the_long_form() {
     let again = Certificate::from_pem(&identity.certificate_pem()).unwrap();
     assert_eq!(again, identity.certificate);
 }
+
+#[test]
+fn a_bundle_reads_back_what_it_writes() {
+    let secrets = Secrets::generate(now(), &mut System).unwrap();
+    let text = secrets.to_yaml();
+    assert_eq!(Secrets::from_yaml(text.as_bytes()).unwrap(), secrets);
+    assert!(!text.contains("aescbc"), "{text}");
+    assert!(text.starts_with("cluster:\n    id: "), "{text}");
+
+    let error = Secrets::from_yaml(b"cluster: {}\n").unwrap().validate().unwrap_err().to_string();
+    for part in
+        ["cluster.id is missing", "certs.os needs both", "secretboxencryptionsecret is missing"]
+    {
+        assert!(error.contains(part), "{error}");
+    }
+    let error = Secrets::from_yaml(b"- a\n").unwrap_err();
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("line 1"), "{error}");
+}
