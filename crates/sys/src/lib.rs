@@ -8,6 +8,7 @@
 //! Start reading at [`process`] (starting and watching programs), [`mount`] and [`namespace`].
 #![allow(unsafe_code)]
 
+pub mod inotify;
 pub mod namespace;
 pub mod process;
 pub mod signal;
