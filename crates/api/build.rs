@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use prost::Message;
+
 struct Family {
     feature: &'static str,
     roots: &'static [&'static str],
@@ -69,6 +71,7 @@ fn compile(family: &Family, out: &Path) -> Result<(), Box<dyn Error>> {
     files.sort();
     let descriptors = protox::compile(&files, family.roots)?;
     fs::create_dir_all(out)?;
+    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     let mut messages = prost_build::Config::new();
     if family.feature != "node" {
         messages.disable_comments(["."]);

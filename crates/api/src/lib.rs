@@ -32,6 +32,10 @@ mod node {
     pub use generated::*;
 }
 
+/// The definitions of the machine contract as an encoded `google.protobuf.FileDescriptorSet`.
+#[cfg(feature = "node")]
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/node/descriptors.bin"));
+
 #[cfg(feature = "node")]
 pub use node::{cluster, common, cosi, google, inspect, machine, securityapi, storage, time};
 
