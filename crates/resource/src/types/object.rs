@@ -64,7 +64,7 @@ fn value(value: &Value) -> Vec<u8> {
         Value::Int(number) => put_fixed64_field(2, (*number as f64).to_bits(), &mut out),
         Value::Uint(number) => put_fixed64_field(2, (*number as f64).to_bits(), &mut out),
         Value::Float(number) => put_fixed64_field(2, number.to_bits(), &mut out),
-        Value::String(text) => put_bytes_field(3, text.as_bytes(), &mut out),
+        Value::String(text) | Value::Plain(text) => put_bytes_field(3, text.as_bytes(), &mut out),
         Value::Bool(flag) => put_varint_field(4, u64::from(*flag), &mut out),
         Value::Map(entries) => put_bytes_field(5, &structure(entries), &mut out),
         Value::Seq(items) => {

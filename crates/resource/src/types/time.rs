@@ -127,7 +127,7 @@ impl Element for Timestamp {
         Ok(())
     }
     fn element_yaml(&self) -> Value {
-        Value::String(self.to_string())
+        Value::Plain(self.to_string())
     }
 }
 
