@@ -1,6 +1,7 @@
 //! What a service waits for before it starts: typed conditions with a text that people can read.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -31,6 +32,21 @@ impl Condition {
         Self::new(format!("service \"{id}\" to be \"up\""), move || {
             let (services, id) = (services.clone(), Arc::clone(&id));
             async move { services.wait_up(&id).await }
+        })
+    }
+
+    /// A file exists: usually a socket that somebody is about to listen on.
+    #[must_use]
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        let path: Arc<Path> = path.into().into();
+        Self::new(format!("file {}", path.display()), move || {
+            let path = Arc::clone(&path);
+            async move {
+                if let Err(error) = crate::files::watch::appears(&path).await {
+                    // Without events there is nothing to wait for; whoever uses the file will say what is wrong.
+                    tracing::warn!(path = %path.display(), %error, "cannot watch for this file");
+                }
+            }
         })
     }
 

@@ -1,0 +1,4 @@
+//! Files: what the node writes below `/etc`, and events about files.
+
+pub mod atomic;
+pub mod watch;
