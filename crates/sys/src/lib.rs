@@ -8,9 +8,17 @@
 //! Start reading at [`process`] (starting and watching programs), [`mount`] and [`namespace`].
 #![allow(unsafe_code)]
 
+pub mod cgroup;
+pub mod credentials;
 pub mod inotify;
+pub mod kmsg;
+pub mod loop_device;
+pub mod mount;
 pub mod namespace;
 pub mod process;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod signal;
+pub mod system;
 
 pub use rustix::process::{Pid, Signal};
