@@ -16,6 +16,8 @@ pub mod loop_device;
 pub mod mount;
 pub mod namespace;
 pub mod process;
+#[cfg(feature = "async")]
+pub mod readiness;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod signal;

@@ -4,12 +4,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use sys::inotify::{FileEvent, Inotify, Watched};
-use tokio::io::unix::AsyncFd;
+use sys::readiness::Readiness;
 
 /// Watched files and directories, as a stream of events.
 #[derive(Debug)]
 pub struct FileWatch {
-    inotify: AsyncFd<Inotify>,
+    inotify: Inotify,
+    readiness: Readiness,
 }
 
 impl FileWatch {
@@ -18,7 +19,8 @@ impl FileWatch {
     /// # Errors
     /// When the limit of inotify instances is reached.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { inotify: AsyncFd::register(Inotify::new()?)? })
+        let inotify = Inotify::new()?;
+        Ok(Self { readiness: Readiness::of(&inotify)?, inotify })
     }
 
     /// Watches `path`.
@@ -26,7 +28,7 @@ impl FileWatch {
     /// # Errors
     /// When the path does not exist or a limit is reached.
     pub fn add(&self, path: &Path, events: Watched) -> io::Result<i32> {
-        self.inotify.get_ref().add(path, events)
+        self.inotify.add(path, events)
     }
 
     /// The next events, at least one.
@@ -34,14 +36,8 @@ impl FileWatch {
     /// # Errors
     /// When the events cannot be read.
     pub async fn next(&self) -> io::Result<Vec<FileEvent>> {
-        loop {
-            let mut guard = self.inotify.readable().await?;
-            let events = guard.get_inner().events()?;
-            if !events.is_empty() {
-                return Ok(events);
-            }
-            guard.clear_ready();
-        }
+        let some = || self.inotify.events().map(|events| (!events.is_empty()).then_some(events));
+        self.readiness.until(some).await
     }
 }
 

@@ -4,7 +4,6 @@
 //! by pidfd and goes on watching it. Such processes log to append-only files, so they outlive machined.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use sys::Signal;
 use sys::process::{Child, Process, Spawn, StartTime};
-use tokio::io::unix::AsyncFd;
+use sys::readiness::Readiness;
 use tokio::time::timeout;
 
 use super::runner::{Exit, Instance, RunError, Runner};
@@ -117,33 +116,33 @@ impl Held {
 
 struct Running {
     held: Held,
-    ended: AsyncFd<OwnedFd>,
+    ended: Readiness,
     exit: Option<Exit>,
 }
 
 impl Running {
     fn new(held: Held) -> io::Result<Self> {
-        let pidfd = match &held {
-            Held::Started(child) => child.as_fd().try_clone_to_owned(),
-            Held::Adopted(process) => process.as_fd().try_clone_to_owned(),
+        let ended = match &held {
+            Held::Started(child) => Readiness::of(child),
+            Held::Adopted(process) => Readiness::of(process),
         }?;
-        Ok(Self { held, ended: AsyncFd::register(pidfd)?, exit: None })
+        Ok(Self { held, ended, exit: None })
     }
 
     async fn end(&mut self) -> Exit {
         if let Some(exit) = &self.exit {
             return exit.clone();
         }
-        loop {
-            if let Some(exit) = self.held.exit() {
-                self.exit = Some(exit.clone());
-                return exit;
-            }
-            match self.ended.readable().await {
-                Ok(mut guard) => guard.clear_ready(),
+        // A pidfd that is readable once stays so, but the process may have ended before it was watched.
+        let exit = match self.held.exit() {
+            Some(exit) => exit,
+            None => match self.ended.until(|| Ok(self.held.exit())).await {
+                Ok(exit) => exit,
                 Err(error) => return Exit::Error(error.to_string()),
-            }
-        }
+            },
+        };
+        self.exit = Some(exit.clone());
+        exit
     }
 }
 
