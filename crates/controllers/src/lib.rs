@@ -3,6 +3,7 @@
 //! A controller's `plan` is pure and table-tested, its `apply` thin. Start reading at [`Node`] for what controllers
 //! carry and [`runtime::service`] for how services run. Must never: be depended on by another edge crate.
 
+pub mod cri;
 pub mod files;
 mod node;
 pub mod runtime;

@@ -1,0 +1,4 @@
+//! The container runtime: containerd's configuration, its two instances, and the image cache before the registries.
+
+pub mod config;
+pub mod hosts;
