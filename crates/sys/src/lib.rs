@@ -10,6 +10,7 @@
 
 pub mod cgroup;
 pub mod credentials;
+pub mod device;
 pub mod inotify;
 pub mod kmsg;
 pub mod loop_device;

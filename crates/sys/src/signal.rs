@@ -92,3 +92,20 @@ impl AsFd for SignalFd {
         self.0.as_fd()
     }
 }
+
+/// Waits until `fd` is readable, at most `limit`; whether it is.
+///
+/// # Errors
+/// When polling fails. An interruption counts as not readable.
+pub fn wait_readable(fd: impl AsFd, limit: Option<std::time::Duration>) -> io::Result<bool> {
+    let mut fds = [rustix::event::PollFd::new(&fd, rustix::event::PollFlags::IN)];
+    let limit = limit.map(|limit| rustix::event::Timespec {
+        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: limit.subsec_nanos().into(),
+    });
+    match rustix::event::poll(&mut fds, limit.as_ref()) {
+        Ok(ready) => Ok(ready > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

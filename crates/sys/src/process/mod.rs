@@ -14,5 +14,5 @@ mod spawn;
 pub use caps::{Capabilities, Capability};
 pub use child::{Child, Exit, Process, ProcessError, StartTime};
 pub use fork::Step;
-pub use orphan::{Orphan, next_exited, reap};
+pub use orphan::{Orphan, has_children, next_exited, reap, signal_all};
 pub use spawn::{Limit, Resource, Spawn, SpawnError, Stdio};

@@ -45,6 +45,31 @@ pub fn next_exited() -> io::Result<Option<Orphan>> {
     Ok(Some(Orphan { pid, exit }))
 }
 
+/// Sends a signal to every process this one may signal, except itself: in a PID namespace, to all
+/// of it.
+///
+/// # Errors
+/// When the kernel refuses; having nobody to signal is not an error.
+pub fn signal_all(signal: rustix::process::Signal) -> io::Result<()> {
+    // SAFETY: sends a signal, touches no memory. PID 1 of the namespace is exempt from -1.
+    if unsafe { libc::kill(-1, signal.as_raw()) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    if error.raw_os_error() == Some(libc::ESRCH) { Ok(()) } else { Err(error) }
+}
+
+/// Whether this process has a child, running or ended.
+#[must_use]
+pub fn has_children() -> bool {
+    // SAFETY: zeroed `siginfo_t` is valid and nothing is reaped because of WNOWAIT.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        libc::waitid(libc::P_ALL, 0, &raw mut info, options) == 0
+    }
+}
+
 /// Takes the status of the ended child `pid` away, so that its process id is free again.
 ///
 /// # Errors
