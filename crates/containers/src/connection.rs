@@ -39,7 +39,9 @@ pub enum ContainersError {
         source: serde_json::Error,
     },
     /// An image has no variant for this machine.
-    #[error("image {reference} has no variant for linux/{architecture}; pull one that has, or correct its reference")]
+    #[error(
+        "image {reference} has no variant for linux/{architecture}; pull one that has, or correct its reference"
+    )]
     Platform {
         /// The image.
         reference: String,
@@ -87,16 +89,18 @@ impl ContainersError {
 pub(crate) fn channel(socket: &Path) -> Channel {
     let socket: PathBuf = socket.to_owned();
     // The address is never resolved: the connector below knows the one place to go.
-    Endpoint::from_static("http://containerd.invalid").connect_with_connector_lazy(tower::service_fn(
-        move |_| {
+    Endpoint::from_static("http://containerd.invalid").connect_with_connector_lazy(
+        tower::service_fn(move |_| {
             let socket = socket.clone();
             async move { UnixStream::connect(socket).await.map(TokioIo::new) }
-        },
-    ))
+        }),
+    )
 }
 
 /// Turns "there is none" into nothing.
-pub(crate) fn optional<T>(result: Result<T, ContainersError>) -> Result<Option<T>, ContainersError> {
+pub(crate) fn optional<T>(
+    result: Result<T, ContainersError>,
+) -> Result<Option<T>, ContainersError> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.is_not_found() => Ok(None),

@@ -42,7 +42,9 @@ pub struct Containerd {
 
 impl std::fmt::Debug for Containerd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Containerd").field("namespace", &self.scope.namespace).finish_non_exhaustive()
+        f.debug_struct("Containerd")
+            .field("namespace", &self.scope.namespace)
+            .finish_non_exhaustive()
     }
 }
 
@@ -51,7 +53,10 @@ impl Containerd {
     pub fn new(socket: &Path, namespace: &'static str) -> Self {
         Self {
             channel: channel(socket),
-            scope: InNamespace { namespace: AsciiMetadataValue::from_static(namespace), lease: None },
+            scope: InNamespace {
+                namespace: AsciiMetadataValue::from_static(namespace),
+                lease: None,
+            },
         }
     }
 
@@ -59,7 +64,10 @@ impl Containerd {
     pub fn namespace(&self, namespace: &'static str) -> Self {
         Self {
             channel: self.channel.clone(),
-            scope: InNamespace { namespace: AsciiMetadataValue::from_static(namespace), lease: None },
+            scope: InNamespace {
+                namespace: AsciiMetadataValue::from_static(namespace),
+                lease: None,
+            },
         }
     }
 
@@ -89,7 +97,9 @@ impl Containerd {
 
     /// The namespaces that exist.
     pub async fn namespaces(&self) -> Result<Vec<String>, ContainersError> {
-        use services::namespaces::v1::{ListNamespacesRequest, namespaces_client::NamespacesClient};
+        use services::namespaces::v1::{
+            ListNamespacesRequest, namespaces_client::NamespacesClient,
+        };
         let answer = NamespacesClient::new(self.transport())
             .list(ListNamespacesRequest::default())
             .await

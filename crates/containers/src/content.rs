@@ -36,7 +36,9 @@ impl Containerd {
             .map_err(ContainersError::call(action.clone()))?
             .into_inner();
         let mut bytes = Vec::new();
-        while let Some(chunk) = stream.message().await.map_err(ContainersError::call(action.clone()))? {
+        while let Some(chunk) =
+            stream.message().await.map_err(ContainersError::call(action.clone()))?
+        {
             bytes.extend_from_slice(&chunk.data);
             if bytes.len() > DOCUMENT_LIMIT {
                 return Err(ContainersError::answer(action, "an end within 8 MiB"));

@@ -135,7 +135,8 @@ impl Cri {
             .into_inner();
         let container = |item: api::cri::Container| {
             let metadata = item.metadata.unwrap_or_default();
-            let state = ContainerState::try_from(item.state).unwrap_or(ContainerState::ContainerUnknown);
+            let state =
+                ContainerState::try_from(item.state).unwrap_or(ContainerState::ContainerUnknown);
             RunningContainer {
                 id: item.id,
                 sandbox: item.pod_sandbox_id,
@@ -156,7 +157,10 @@ impl Cri {
         let action = format!("look for the log of container {container}");
         let status = self
             .runtime()
-            .container_status(ContainerStatusRequest { container_id: container.to_owned(), verbose: false })
+            .container_status(ContainerStatusRequest {
+                container_id: container.to_owned(),
+                verbose: false,
+            })
             .await
             .map_err(ContainersError::call(action.clone()))?
             .into_inner()
@@ -172,13 +176,19 @@ impl Cri {
     pub async fn pid(&self, container: &str) -> Result<Option<u32>, ContainersError> {
         let answer = self
             .runtime()
-            .container_status(ContainerStatusRequest { container_id: container.to_owned(), verbose: true })
+            .container_status(ContainerStatusRequest {
+                container_id: container.to_owned(),
+                verbose: true,
+            })
             .await
-            .map_err(ContainersError::call(format!("ask for the process of container {container}")))?
+            .map_err(ContainersError::call(format!(
+                "ask for the process of container {container}"
+            )))?
             .into_inner();
-        let pid = answer.info.get("info").and_then(|info| {
-            serde_json::from_str::<serde_json::Value>(info).ok()?["pid"].as_u64()
-        });
+        let pid = answer
+            .info
+            .get("info")
+            .and_then(|info| serde_json::from_str::<serde_json::Value>(info).ok()?["pid"].as_u64());
         Ok(pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0))
     }
 
@@ -215,12 +225,20 @@ impl Cri {
             .map_err(ContainersError::call(action.clone()))?
             .into_inner();
         loop {
-            if self.containers().await?.iter().any(|container| container.running && container.name == name) {
+            if self
+                .containers()
+                .await?
+                .iter()
+                .any(|container| container.running && container.name == name)
+            {
                 return Ok(());
             }
             let next = events.message().await.map_err(ContainersError::call(action.clone()))?;
             if next.is_none() {
-                return Err(ContainersError::answer(action, "a further event: the runtime has gone"));
+                return Err(ContainersError::answer(
+                    action,
+                    "a further event: the runtime has gone",
+                ));
             }
         }
     }
@@ -239,7 +257,10 @@ impl Cri {
     /// Pulls an image into the store of pods, by the runtime's own rules about registries.
     pub async fn pull(&self, reference: &str) -> Result<(), ContainersError> {
         self.images()
-            .pull_image(PullImageRequest { image: Some(image(reference)), ..PullImageRequest::default() })
+            .pull_image(PullImageRequest {
+                image: Some(image(reference)),
+                ..PullImageRequest::default()
+            })
             .await
             .map_err(ContainersError::call(format!("pull image {reference}")))?;
         Ok(())

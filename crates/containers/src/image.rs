@@ -3,7 +3,9 @@
 use api::containerd::services::images::v1::{
     DeleteImageRequest, GetImageRequest, ListImagesRequest, images_client::ImagesClient,
 };
-use api::containerd::services::snapshots::v1::{StatSnapshotRequest, snapshots_client::SnapshotsClient};
+use api::containerd::services::snapshots::v1::{
+    StatSnapshotRequest, snapshots_client::SnapshotsClient,
+};
 use api::containerd::services::transfer::v1::{TransferRequest, transfer_client::TransferClient};
 use api::containerd::types::{Platform, transfer};
 use prost::Message;
@@ -59,7 +61,11 @@ fn any(type_name: &str, message: &impl Message) -> Any {
 }
 
 fn platform() -> Platform {
-    Platform { os: "linux".to_owned(), architecture: ARCHITECTURE.to_owned(), ..Platform::default() }
+    Platform {
+        os: "linux".to_owned(),
+        architecture: ARCHITECTURE.to_owned(),
+        ..Platform::default()
+    }
 }
 
 /// The name of the snapshot of a chain of layers, as the image specification defines it.
@@ -181,12 +187,13 @@ impl Containerd {
                 [only] if only["platform"].is_null() => Some(only),
                 all => all.iter().find(fits),
             };
-            let digest = variant.and_then(|variant| variant["digest"].as_str()).ok_or_else(|| {
-                ContainersError::Platform {
-                    reference: reference.to_owned(),
-                    architecture: ARCHITECTURE,
-                }
-            })?;
+            let digest =
+                variant.and_then(|variant| variant["digest"].as_str()).ok_or_else(|| {
+                    ContainersError::Platform {
+                        reference: reference.to_owned(),
+                        architecture: ARCHITECTURE,
+                    }
+                })?;
             manifest = self.document(reference, "manifest", digest).await?;
         }
         let digest = manifest["config"]["digest"]
@@ -196,10 +203,8 @@ impl Containerd {
         let layers = document["rootfs"]["diff_ids"].as_array();
         let layers: Option<Vec<&str>> =
             layers.map(|ids| ids.iter().map(Value::as_str).collect()).unwrap_or_default();
-        let snapshot = layers
-            .as_deref()
-            .and_then(chain_id)
-            .ok_or_else(|| lacks("a list of layers"))?;
+        let snapshot =
+            layers.as_deref().and_then(chain_id).ok_or_else(|| lacks("a list of layers"))?;
         Ok(Unpacked { snapshot, config: document["config"].clone() })
     }
 }

@@ -137,16 +137,28 @@ impl Specification {
     fn standard_mounts(&self) -> Vec<Mount> {
         let mut mounts = vec![
             Mount::file_system("proc", "/proc", &["nosuid", "noexec", "nodev"]),
-            Mount::file_system("tmpfs", "/dev", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
+            Mount::file_system(
+                "tmpfs",
+                "/dev",
+                &["nosuid", "strictatime", "mode=755", "size=65536k"],
+            ),
             Mount::file_system(
                 "devpts",
                 "/dev/pts",
                 &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
             ),
-            Mount::file_system("tmpfs", "/dev/shm", &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
+            Mount::file_system(
+                "tmpfs",
+                "/dev/shm",
+                &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"],
+            ),
             Mount::file_system("mqueue", "/dev/mqueue", &["nosuid", "noexec", "nodev"]),
             Mount::file_system("sysfs", "/sys", &["nosuid", "noexec", "nodev", "ro"]),
-            Mount::file_system("tmpfs", "/run", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
+            Mount::file_system(
+                "tmpfs",
+                "/run",
+                &["nosuid", "strictatime", "mode=755", "size=65536k"],
+            ),
         ];
         let replaced = |path: &str| {
             self.mounts.iter().any(|own| {
@@ -227,13 +239,8 @@ impl Specification {
                 "/sys/firmware",
                 "/sys/devices/virtual/powercap",
             ]);
-            linux["readonlyPaths"] = json!([
-                "/proc/bus",
-                "/proc/fs",
-                "/proc/irq",
-                "/proc/sys",
-                "/proc/sysrq-trigger",
-            ]);
+            linux["readonlyPaths"] =
+                json!(["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",]);
         }
         if let Some(propagation) = self.root_propagation {
             linux["rootfsPropagation"] = propagation.into();
@@ -292,8 +299,12 @@ mod tests {
             ..Specification::default()
         };
         let document = specification.document(&Value::Null);
-        let destinations: Vec<_> =
-            document["mounts"].as_array().unwrap().iter().map(|m| m["destination"].as_str().unwrap()).collect();
+        let destinations: Vec<_> = document["mounts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|m| m["destination"].as_str().unwrap())
+            .collect();
         assert_eq!(destinations, ["/sys", "/run", "/dev", "/proc"]);
         assert!(document["linux"].get("maskedPaths").is_none());
     }

@@ -163,13 +163,12 @@ impl Containerd {
                 ..PrepareSnapshotRequest::default()
             })
             .await
-            .map_err(ContainersError::call(format!("prepare the root file system of container {id}")))?
+            .map_err(ContainersError::call(format!(
+                "prepare the root file system of container {id}"
+            )))?
             .into_inner()
             .mounts;
-        let options = Options {
-            shim_cgroup: container.shim_cgroup.clone(),
-            ..Options::default()
-        };
+        let options = Options { shim_cgroup: container.shim_cgroup.clone(), ..Options::default() };
         let options = Any {
             type_url: "containerd.runc.v1.Options".to_owned(),
             value: options.encode_to_vec(),
@@ -240,12 +239,7 @@ impl Containerd {
     pub async fn signal(&self, id: &str, signal: u32, all: bool) -> Result<(), ContainersError> {
         let sent = self
             .tasks()
-            .kill(KillRequest {
-                container_id: id.to_owned(),
-                exec_id: String::new(),
-                signal,
-                all,
-            })
+            .kill(KillRequest { container_id: id.to_owned(), exec_id: String::new(), signal, all })
             .await
             .map_err(ContainersError::call(format!("send signal {signal} to container {id}")));
         optional(sent).map(drop)
@@ -292,7 +286,9 @@ impl Containerd {
                 key: id.to_owned(),
             })
             .await
-            .map_err(ContainersError::call(format!("remove the root file system of container {id}")));
+            .map_err(ContainersError::call(format!(
+                "remove the root file system of container {id}"
+            )));
         optional(removed).map(drop)
     }
 }
