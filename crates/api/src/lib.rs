@@ -4,6 +4,8 @@
 //! contract are Ichor's own; those below `proto/vendor` belong to the projects named in its NOTICE.
 //! Start reading at `proto/machine/machine.proto` and `proto/cosi/state.proto`.
 
+pub mod version;
+
 /// Everything generated for one protocol family, below one module.
 macro_rules! family {
     ($feature:literal) => {

@@ -14,6 +14,7 @@ mod node;
 mod number;
 mod order;
 mod parse;
+pub mod path;
 mod scalar;
 mod value;
 
