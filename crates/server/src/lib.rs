@@ -5,5 +5,10 @@
 //! requests go to [`runtime::command`], everything else is read.
 //! Start reading at [`apid`] (from outside inwards) and [`method`] (what may be called by whom).
 
+pub mod apid;
+mod cause;
+pub mod feed;
+pub mod frame;
 pub mod method;
 pub mod role;
+pub mod tls;
