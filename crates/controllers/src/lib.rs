@@ -7,5 +7,6 @@ pub mod cri;
 pub mod files;
 mod node;
 pub mod runtime;
+pub mod secrets;
 
 pub use node::{Mode, Node, Paths, Platform};
