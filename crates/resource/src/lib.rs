@@ -24,6 +24,7 @@ pub mod enums;
 pub mod etcd;
 pub mod files;
 pub mod hardware;
+pub mod ichor;
 pub mod k8s;
 pub mod kubeaccess;
 pub mod kubespan;
@@ -46,8 +47,8 @@ pub use field::{Element, Field};
 pub use message::{
     Message, Spec, decode, decode_erased, encode_nested, encode_to_vec, merge_nested,
 };
-pub use metadata::{Metadata, Name, Phase, Timestamp};
-pub use registry::{DEFINITIONS, definition};
+pub use metadata::{Finalizers, Labels, Metadata, Name, Phase, Timestamp};
+pub use registry::{DEFINITIONS, EXTENSIONS, definition};
 pub use resource_derive::{Message, Spec};
 pub use wire::{DecodeError, Reader, Wire};
 pub use yaml;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 /// A namespace, an id or an owner: shared, since many resources carry the same one.
@@ -43,6 +44,65 @@ pub struct Timestamp {
     pub nanos: u32,
 }
 
+/// Texts by key. Most resources have none, so an empty set takes one word.
+#[derive(Clone, Debug, Default)]
+pub struct Labels(Option<Box<BTreeMap<Name, Name>>>);
+
+static NO_LABELS: BTreeMap<Name, Name> = BTreeMap::new();
+
+impl Deref for Labels {
+    type Target = BTreeMap<Name, Name>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_deref().unwrap_or(&NO_LABELS)
+    }
+}
+
+impl DerefMut for Labels {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl PartialEq for Labels {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl FromIterator<(Name, Name)> for Labels {
+    fn from_iter<I: IntoIterator<Item = (Name, Name)>>(entries: I) -> Self {
+        let map: BTreeMap<Name, Name> = entries.into_iter().collect();
+        Self((!map.is_empty()).then(|| Box::new(map)))
+    }
+}
+
+/// Names in order of arrival. Most resources have none, so an empty list takes one word.
+#[derive(Clone, Debug, Default)]
+pub struct Finalizers(Option<Box<Vec<Name>>>);
+
+static NO_FINALIZERS: Vec<Name> = Vec::new();
+
+impl Deref for Finalizers {
+    type Target = Vec<Name>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_deref().unwrap_or(&NO_FINALIZERS)
+    }
+}
+
+impl DerefMut for Finalizers {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl PartialEq for Finalizers {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
 /// Identity, version and life of a resource.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metadata {
@@ -63,11 +123,11 @@ pub struct Metadata {
     /// When it last changed.
     pub updated: Timestamp,
     /// Who must let go before it may be destroyed, in order of arrival.
-    pub finalizers: Vec<Name>,
+    pub finalizers: Finalizers,
     /// Labels, for queries.
-    pub labels: BTreeMap<Name, Name>,
+    pub labels: Labels,
     /// Annotations, for people.
-    pub annotations: BTreeMap<Name, Name>,
+    pub annotations: Labels,
 }
 
 impl Metadata {
@@ -83,9 +143,9 @@ impl Metadata {
             phase: Phase::Running,
             created: Timestamp::default(),
             updated: Timestamp::default(),
-            finalizers: Vec::new(),
-            labels: BTreeMap::new(),
-            annotations: BTreeMap::new(),
+            finalizers: Finalizers::default(),
+            labels: Labels::default(),
+            annotations: Labels::default(),
         }
     }
 }

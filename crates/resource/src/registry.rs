@@ -3,8 +3,8 @@
 use crate::definition::Definition;
 use crate::message::Spec;
 use crate::{
-    block, cluster, config, containers, cri, etcd, files, hardware, k8s, kubeaccess, kubespan,
-    meta, network, perf, runtime, secrets, security, siderolink, storage, time, v1alpha1,
+    block, cluster, config, containers, cri, etcd, files, hardware, ichor, k8s, kubeaccess,
+    kubespan, meta, network, perf, runtime, secrets, security, siderolink, storage, time, v1alpha1,
 };
 
 /// The definitions of all types, by package.
@@ -210,8 +210,12 @@ pub const DEFINITIONS: &[Definition] = &[
     v1alpha1::ServiceSpec::DEFINITION,
 ];
 
+/// The types that Ichor adds to the contract's.
+pub const EXTENSIONS: &[Definition] =
+    &[ichor::ConditionSpec::DEFINITION, ichor::ControllerStatusSpec::DEFINITION];
+
 /// The definition of a type.
 #[must_use]
 pub fn definition(type_name: &str) -> Option<&'static Definition> {
-    DEFINITIONS.iter().find(|definition| definition.type_name == type_name)
+    DEFINITIONS.iter().chain(EXTENSIONS).find(|definition| definition.type_name == type_name)
 }

@@ -1,0 +1,60 @@
+//! The types that Ichor adds to the contract: what its parts wait for, and how its controllers
+//! fare.
+
+use crate::{Spec, Timestamp};
+
+/// Something that a part of the machine waits for; it is gone when the wait is over.
+#[derive(Clone, Debug, Default, PartialEq, Spec)]
+#[spec(
+    type = "Conditions.runtime.ichor.dev",
+    namespace = "runtime",
+    aliases = ["waits"],
+    columns = [("Owner", "{.owner}"), ("Waits For", "{.waitsFor}"), ("Since", "{.since}")],
+    no_automatic_aliases,
+)]
+pub struct ConditionSpec {
+    /// Who waits.
+    #[field(1)]
+    pub owner: String,
+    /// What kind of thing it waits for: `resource`, `service`, `file`, `address`, `event`.
+    #[field(2)]
+    pub kind: String,
+    /// What it waits for, for people.
+    #[field(3, yaml = "waitsFor")]
+    pub waits_for: String,
+    /// Since when.
+    #[field(4)]
+    pub since: Timestamp,
+}
+
+/// How a controller fares.
+#[derive(Clone, Debug, Default, PartialEq, Spec)]
+#[spec(
+    type = "ControllerStatuses.runtime.ichor.dev",
+    namespace = "runtime",
+    aliases = ["controllers"],
+    columns = [
+        ("State", "{.state}"),
+        ("Failures", "{.failures}"),
+        ("Panics", "{.panics}"),
+        ("Error", "{.error}"),
+    ],
+    no_automatic_aliases,
+)]
+pub struct ControllerStatusSpec {
+    /// `ok`, or `failing` while it is started again and again.
+    #[field(1)]
+    pub state: String,
+    /// Failures since the machine started.
+    #[field(2)]
+    pub failures: u64,
+    /// How many of them were panics.
+    #[field(3)]
+    pub panics: u64,
+    /// The last error and its causes, while failing.
+    #[field(4, omit)]
+    pub error: String,
+    /// When the last failure was.
+    #[field(5, yaml = "lastFailure", omit)]
+    pub last_failure: Timestamp,
+}
