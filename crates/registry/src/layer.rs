@@ -8,12 +8,26 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
-/// What is at one path of a layer.
+/// What is at one path of a layer. Everything belongs to root.
 #[derive(Clone, Debug)]
-enum Entry {
-    Directory { mode: u32 },
-    File { source: Source, mode: u32, owner: (u32, u32) },
-    Link { target: String },
+pub enum Entry {
+    /// A directory.
+    Directory {
+        /// Its permissions.
+        mode: u32,
+    },
+    /// A regular file.
+    File {
+        /// Its content.
+        source: Source,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// A symbolic link.
+    Link {
+        /// Where it points.
+        target: String,
+    },
 }
 
 /// Where a file's content comes from.
@@ -67,9 +81,9 @@ impl Layer {
         self.insert(path, Entry::Directory { mode })
     }
 
-    /// Adds a file owned by root.
+    /// Adds a file.
     pub fn file(&mut self, path: &str, source: Source, mode: u32) -> &mut Self {
-        self.insert(path, Entry::File { source, mode, owner: (0, 0) })
+        self.insert(path, Entry::File { source, mode })
     }
 
     /// Adds a symbolic link.
@@ -77,12 +91,9 @@ impl Layer {
         self.insert(path, Entry::Link { target: target.to_owned() })
     }
 
-    /// The paths in the layer, sorted, each with whether it is a file anyone may execute.
-    pub fn paths(&self) -> impl Iterator<Item = (&str, bool)> {
-        self.entries.iter().map(|(path, entry)| {
-            let executable = matches!(entry, Entry::File { mode, .. } if mode & 0o111 != 0);
-            (path.as_str(), executable)
-        })
+    /// What is in the layer, by path without a leading slash, parents before their children.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
     }
 
     fn insert(&mut self, path: &str, entry: Entry) -> &mut Self {
@@ -120,11 +131,9 @@ impl Layer {
                     header.set_mode(0o777);
                     archive.append_link(&mut header, path, target).map_err(failed)?;
                 }
-                Entry::File { source, mode, owner } => {
+                Entry::File { source, mode } => {
                     header.set_entry_type(tar::EntryType::Regular);
                     header.set_mode(*mode);
-                    header.set_uid(owner.0.into());
-                    header.set_gid(owner.1.into());
                     match source {
                         Source::Bytes(bytes) => {
                             header.set_size(bytes.len() as u64);

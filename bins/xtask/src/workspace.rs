@@ -1,0 +1,31 @@
+//! Where things are in the checkout, and for which machine they are built.
+
+use std::path::PathBuf;
+
+/// The root of the checkout.
+pub(crate) fn root() -> PathBuf {
+    // Cargo says where this package is; it lies two directories below the root.
+    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).map_or_else(|| PathBuf::from("."), Into::into)
+}
+
+/// Where everything that is built for users goes.
+pub(crate) fn out() -> PathBuf {
+    root().join("out")
+}
+
+/// The pins and the sources of components.
+pub(crate) fn components() -> PathBuf {
+    root().join("components")
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// The target of the programs: static, so that they need nothing of the machine they run on.
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
+
+/// The version of Ichor, of which every crate has the same.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
