@@ -6,7 +6,20 @@
 pub mod cri;
 pub mod files;
 mod node;
+mod plain;
 pub mod runtime;
 pub mod secrets;
 
+use ::runtime::controller::{RegisterError, Runtime};
+
 pub use node::{Mode, Node, Paths, Platform};
+pub use plain::{Plain, plain};
+
+/// Adds the controllers of every domain.
+///
+/// # Errors
+/// When two controllers share a name or an exclusive output: a defect of the program, found at its first start.
+pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
+    files::register(controllers, node)?;
+    Ok(())
+}

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use ::runtime::store::Store;
 use ::runtime::timeline::Timeline;
 use ::runtime::{event, log, service};
 
@@ -92,8 +93,10 @@ impl Paths {
 }
 
 /// What controllers carry: handles to the tables of this node. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Node {
+    /// The resources.
+    pub store: Store,
     /// The table of services.
     pub services: service::Registry,
     /// Starts and stops services.
@@ -117,8 +120,10 @@ impl Node {
         let events = event::Bus::new(machine, SystemTime::now);
         let services = service::Registry::new(events.clone(), SystemTime::now);
         let timeline = Timeline::new(SystemTime::now);
+        let store = Store::new();
         Self {
-            supervisor: Supervisor::new(services.clone(), timeline.clone()),
+            supervisor: Supervisor::new(store.clone(), services.clone(), timeline.clone()),
+            store,
             logs: log::Registry::new(paths.at("/var/log")),
             services,
             events,

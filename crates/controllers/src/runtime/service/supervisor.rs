@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
 use runtime::service::{Allowed, Declaration, Registry, Service};
+use runtime::store::Store;
 use runtime::timeline::Timeline;
 use tokio::sync::{mpsc, oneshot};
 
@@ -151,6 +152,7 @@ pub enum SupervisorError {
 }
 
 struct Shared {
+    store: Store,
     services: Registry,
     timeline: Timeline,
     tasks: Mutex<Tasks>,
@@ -169,10 +171,10 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// A supervisor that reports to `services` and `timeline`.
+    /// A supervisor that reports to `services` and `timeline`, and its waits to `store`.
     #[must_use]
-    pub fn new(services: Registry, timeline: Timeline) -> Self {
-        Self { shared: Arc::new(Shared { services, timeline, tasks: Mutex::default() }) }
+    pub fn new(store: Store, services: Registry, timeline: Timeline) -> Self {
+        Self { shared: Arc::new(Shared { store, services, timeline, tasks: Mutex::default() }) }
     }
 
     fn tasks(&self) -> MutexGuard<'_, Tasks> {
@@ -212,8 +214,12 @@ impl Supervisor {
         }
         let (requests, inbox) = mpsc::channel(8);
         self.tasks().requests.insert(Arc::clone(&spec.id), requests);
-        let (services, timeline) = (self.shared.services.clone(), self.shared.timeline.clone());
-        tokio::spawn(task::run(spec, inbox, services, timeline));
+        let reports = task::Reports {
+            store: self.shared.store.clone(),
+            services: self.shared.services.clone(),
+            timeline: self.shared.timeline.clone(),
+        };
+        tokio::spawn(task::run(spec, inbox, reports));
     }
 
     /// Starts a service; it is up when [`Registry::wait_up`] says so. One that runs already is left alone.

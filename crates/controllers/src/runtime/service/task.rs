@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use runtime::service::{Registry, State};
+use runtime::store::Store;
 use runtime::timeline::Timeline;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
@@ -27,13 +28,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A run longer than this makes the next pause short again.
 const STABLE: Duration = Duration::from_secs(30);
 
+/// Where a task tells what it does.
+pub(super) struct Reports {
+    pub(super) store: Store,
+    pub(super) services: Registry,
+    pub(super) timeline: Timeline,
+}
+
 /// Runs the task until the supervisor is gone.
-pub(super) async fn run(
-    mut spec: Spec,
-    mut inbox: mpsc::Receiver<Request>,
-    services: Registry,
-    timeline: Timeline,
-) {
+pub(super) async fn run(mut spec: Spec, mut inbox: mpsc::Receiver<Request>, reports: Reports) {
     while let Some(request) = inbox.recv().await {
         match request {
             Request::Replace(new) => spec = *new,
@@ -45,8 +48,7 @@ pub(super) async fn run(
                     subject: format!("service/{}", spec.id).into(),
                     spec: &spec,
                     inbox: &mut inbox,
-                    services: &services,
-                    timeline: &timeline,
+                    reports: &reports,
                     replaced: None,
                 };
                 let stopped = life.live().await;
@@ -68,8 +70,7 @@ struct Life<'a> {
     subject: Arc<str>,
     spec: &'a Spec,
     inbox: &'a mut mpsc::Receiver<Request>,
-    services: &'a Registry,
-    timeline: &'a Timeline,
+    reports: &'a Reports,
     replaced: Option<Spec>,
 }
 
@@ -81,7 +82,7 @@ enum Either<T> {
 
 impl Life<'_> {
     fn transition(&self, state: State, message: impl Into<String>) {
-        self.services.transition(&self.spec.id, state, message);
+        self.reports.services.transition(&self.spec.id, state, message);
     }
 
     /// The next request to stop; other requests are dealt with on the way.
@@ -161,29 +162,29 @@ impl Life<'_> {
     async fn begin(&mut self) -> Either<Result<Box<dyn Instance>, RunError>> {
         let (spec, subject) = (self.spec, Arc::clone(&self.subject));
         let mut conditions: Vec<Condition> =
-            spec.after.iter().map(|id| Condition::service_up(self.services, id)).collect();
+            spec.after.iter().map(|id| Condition::service_up(&self.reports.services, id)).collect();
         conditions.extend(spec.conditions.iter().cloned());
-        let waiting = wait_all(self.services, self.timeline, &subject, &spec.id, &conditions);
+        let waiting = wait_all(self.reports, &subject, &spec.id, &conditions);
         if let Either::Stopped(reply) = self.unless_stopped(waiting).await {
             return Either::Stopped(reply);
         }
         if let Some(prepare) = &spec.prepare {
             self.transition(State::Preparing, "Running pre state");
-            let _step = self.timeline.work(&subject, "prepare");
+            let _step = self.reports.timeline.work(&subject, "prepare");
             match self.unless_stopped(prepare()).await {
                 Either::Done(Ok(())) => {}
                 Either::Done(Err(error)) => return Either::Done(Err(error)),
                 Either::Stopped(reply) => return Either::Stopped(reply),
             }
         }
-        let _step = self.timeline.work(&subject, "start");
+        let _step = self.reports.timeline.work(&subject, "start");
         // Not interruptible: what is half started could not be stopped.
         Either::Done(spec.runner.start().await)
     }
 
     /// Stays with a running instance until it ends or is asked to.
     async fn watch_over(&mut self, mut instance: Box<dyn Instance>) -> Either<Exit> {
-        let (spec, services, timeline) = (self.spec, self.services, self.timeline);
+        let (spec, Reports { services, timeline, .. }) = (self.spec, self.reports);
         services.attach(&spec.id, instance.pid());
         self.transition(State::Running, instance.describe());
         let subject = Arc::clone(&self.subject);
@@ -228,8 +229,7 @@ impl Life<'_> {
 
 /// Waits for all conditions at once; the service's message names those still open.
 async fn wait_all(
-    services: &Registry,
-    timeline: &Timeline,
+    Reports { store, services, timeline }: &Reports,
     subject: &str,
     id: &str,
     conditions: &[Condition],
@@ -239,6 +239,7 @@ async fn wait_all(
         .enumerate()
         .map(|(index, condition)| async move {
             let _step = timeline.wait(subject, condition.text());
+            let _published = store.waiting(subject, condition.kind());
             condition.wait().await;
             index
         })

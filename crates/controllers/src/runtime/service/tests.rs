@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
+use runtime::condition;
 use runtime::event::Bus;
 use runtime::service::{Registry, State};
+use runtime::store::Store;
 use runtime::timeline::Timeline;
 use tokio::sync::{mpsc, watch};
 
@@ -18,7 +20,7 @@ fn clock() -> SystemTime {
 
 fn supervisor() -> Supervisor {
     let services = Registry::new(Bus::new([0; 5], clock), clock);
-    Supervisor::new(services, Timeline::new(clock))
+    Supervisor::new(Store::new(), services, Timeline::new(clock))
 }
 
 /// A runner whose instances end when told to, and that notes what happens in order.
@@ -116,10 +118,14 @@ async fn a_service_starts_when_its_conditions_hold_and_says_what_it_waits_for() 
     let (runner, _order) = Scripted::new("b");
     let (gate, _) = watch::channel(false);
     let open = gate.clone();
-    let condition = Condition::new("the gate", move || {
-        let mut gate = open.subscribe();
-        async move { drop(gate.wait_for(|open| *open).await) }
-    });
+    let condition = Condition::new(
+        "the gate",
+        condition::Condition::Event { what: "the gate".into() },
+        move || {
+            let mut gate = open.subscribe();
+            async move { drop(gate.wait_for(|open| *open).await) }
+        },
+    );
     let spec = Spec::new("b", runner.clone()).after("a").waits_for(condition);
     supervisor.load(spec).await;
     supervisor.load(Spec::new("a", runner.sibling("a"))).await;

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use resource::{Resource, Spec};
+use runtime::condition;
 use runtime::service::Registry;
+use runtime::store::Store;
 
 type Waiter = dyn Fn() -> BoxFuture<'static, ()> + Send + Sync;
 
@@ -13,23 +16,51 @@ type Waiter = dyn Fn() -> BoxFuture<'static, ()> + Send + Sync;
 #[derive(Clone)]
 pub struct Condition {
     text: Arc<str>,
+    kind: condition::Condition,
     wait: Arc<Waiter>,
 }
 
 impl Condition {
-    /// A condition that holds as soon as the future made by `wait` ends.
-    pub fn new<F>(text: impl Into<Arc<str>>, wait: impl Fn() -> F + Send + Sync + 'static) -> Self
+    /// A condition that holds as soon as the future made by `wait` ends. `text` is what the service's message
+    /// says, `kind` what the resource of the wait says.
+    pub fn new<F>(
+        text: impl Into<Arc<str>>,
+        kind: condition::Condition,
+        wait: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        Self { text: text.into(), wait: Arc::new(move || Box::pin(wait())) }
+        Self { text: text.into(), kind, wait: Arc::new(move || Box::pin(wait())) }
+    }
+
+    /// A resource is as `wanted` says. `text` names the state in a few words.
+    pub fn resource<S: Spec>(
+        store: &Store,
+        text: impl Into<Arc<str>>,
+        namespace: &'static str,
+        id: &'static str,
+        wanted: impl Fn(&S) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let (store, wanted, text) = (store.clone(), Arc::new(wanted), text.into());
+        let kind = condition::Condition::resource_state::<S>(namespace, id, &text);
+        Self::new(text, kind, move || {
+            let (store, wanted) = (store.clone(), Arc::clone(&wanted));
+            async move {
+                let accept = |resource: Option<&Resource<S>>| {
+                    resource.is_some_and(|resource| wanted(&resource.spec))
+                };
+                store.wait_for::<S>(namespace, id, accept).await;
+            }
+        })
     }
 
     /// Another service is up.
     #[must_use]
     pub fn service_up(services: &Registry, id: &str) -> Self {
         let (services, id): (Registry, Arc<str>) = (services.clone(), id.into());
-        Self::new(format!("service \"{id}\" to be \"up\""), move || {
+        let kind = condition::Condition::Service { id: Arc::clone(&id), state: "up".into() };
+        Self::new(format!("service \"{id}\" to be \"up\""), kind, move || {
             let (services, id) = (services.clone(), Arc::clone(&id));
             async move { services.wait_up(&id).await }
         })
@@ -39,7 +70,8 @@ impl Condition {
     #[must_use]
     pub fn file(path: impl Into<PathBuf>) -> Self {
         let path: Arc<Path> = path.into().into();
-        Self::new(format!("file {}", path.display()), move || {
+        let kind = condition::Condition::File { path: path.display().to_string() };
+        Self::new(format!("file {}", path.display()), kind, move || {
             let path = Arc::clone(&path);
             async move {
                 if let Err(error) = crate::files::watch::appears(&path).await {
@@ -54,6 +86,12 @@ impl Condition {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// What kind of thing it is.
+    #[must_use]
+    pub fn kind(&self) -> &condition::Condition {
+        &self.kind
     }
 
     /// Waits.
