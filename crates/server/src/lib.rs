@@ -10,5 +10,6 @@ mod cause;
 pub mod feed;
 pub mod frame;
 pub mod method;
+pub mod procfs;
 pub mod role;
 pub mod tls;
