@@ -36,6 +36,14 @@ impl CallError {
         self.status.code()
     }
 
+    /// Why it failed, down to the last source.
+    pub fn reason(&self) -> String {
+        match self.status.source() {
+            Some(source) => chain(source),
+            None => format!("{} ({:?})", self.status.message(), self.status.code()),
+        }
+    }
+
     /// Whether the node could not be reached at all, so that a later try may succeed.
     pub fn is_unreachable(&self) -> bool {
         self.status.code() == Code::Unavailable
@@ -44,31 +52,28 @@ impl CallError {
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {}: ", self.call, self.node)?;
-        match self.status.source() {
-            Some(source) => write_chain(f, source),
-            None => write!(f, "{} ({:?})", self.status.message(), self.status.code()),
-        }
+        write!(f, "{} on {}: {}", self.call, self.node, self.reason())
     }
 }
 
 /// The status is told by `Display`, source chain included.
 impl Error for CallError {}
 
-fn write_chain(f: &mut fmt::Formatter<'_>, error: &(dyn Error + 'static)) -> fmt::Result {
-    write!(f, "{error}")?;
-    let mut last = error.to_string();
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut last = text.clone();
     let mut next = error.source();
     while let Some(error) = next {
-        let text = error.to_string();
+        let cause = error.to_string();
         // Wrappers of the libraries below repeat their source.
-        if !last.contains(&text) {
-            write!(f, ": {text}")?;
+        if !last.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
         }
-        last = text;
+        last = cause;
         next = error.source();
     }
-    Ok(())
+    text
 }
 
 /// Names a result's call and node.
