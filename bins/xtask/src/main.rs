@@ -5,22 +5,33 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 
 mod build;
+mod check;
+mod cluster;
 mod progress;
+mod tools;
 mod workspace;
 
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use crate::progress::Progress;
+
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  programs     build init, machined and ichorctl for nodes and users  -> out/bin
-  components   build the pinned parts [names …] and kubectl           -> out/bin/kubectl
+  up           build everything and start the local cluster
+  down         remove the local cluster
+  all          programs, components, cache and image
+  programs     build init, machined and ichorctl                      -> out/bin
+  components   build the pinned parts [NAME …] and kubectl            -> out/bin/kubectl
   cache        make the image cache                                   -> out/image/cache
   image        make the root image and the bill of materials          -> out/image
-  all          all of the above
   check-cache  check every blob of the image cache against its digest
+  test         build everything and run every test
+  bench        run the benchmarks [NAME …]                            -> out/bench.md
+  fuzz         run each fuzz target for a minute
+  tools        install what building needs
   help         this text
 ";
 
@@ -40,18 +51,20 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &str, rest: &[String]) -> Result<()> {
+    let progress = Progress::new(1);
     match command {
-        "programs" => build::programs(),
-        "components" => build::components(rest),
-        "cache" => build::cache(),
+        "up" => cluster::up(),
+        "down" => cluster::down(),
+        "all" => build::all(&Progress::new(4)),
+        "programs" => progress.phase("programs", build::programs),
+        "components" => progress.phase("components", || build::components(&progress, rest)),
+        "cache" => progress.phase("image cache", || build::cache(&progress)),
+        "image" => progress.phase("root image", || build::image(&progress)),
         "check-cache" => build::check_cache(),
-        "image" => build::image(),
-        "all" => {
-            build::programs()?;
-            build::components(&[])?;
-            build::cache()?;
-            build::image()
-        }
+        "test" => check::test(),
+        "bench" => check::bench(rest),
+        "fuzz" => check::fuzz(),
+        "tools" => tools::install(false),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())

@@ -1,6 +1,9 @@
 //! Where things are in the checkout, and for which machine they are built.
 
 use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
 
 /// The root of the checkout.
 pub(crate) fn root() -> PathBuf {
@@ -27,5 +30,18 @@ pub(crate) fn target() -> PathBuf {
 /// The target of the programs: static, so that they need nothing of the machine they run on.
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
 
+/// The profile of the programs.
+pub(crate) const PROFILE: &str = "release";
+
 /// The version of Ichor, of which every crate has the same.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Whether Rust can build for the target.
+pub(crate) fn target_installed() -> Result<bool> {
+    let output = Command::new("rustc")
+        .current_dir(root())
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()
+        .context("starting rustc; install Rust with rustup")?;
+    Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
+}

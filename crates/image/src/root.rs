@@ -6,13 +6,15 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use registry::digest::Digest;
 use registry::layer::{Entry, Layer, Source};
 
 use crate::component::{ComponentError, Workshop};
 use crate::debian::DebianError;
 use crate::squashfs::{self, SquashfsError};
+use crate::store::{Inputs, StoreError};
 
 /// How many executables the image may have.
 pub const EXECUTABLES: usize = 12;
@@ -67,6 +69,9 @@ pub enum RootError {
     /// The image could not be written.
     #[error(transparent)]
     Squashfs(#[from] SquashfsError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Programs of components and where they are in the image.
@@ -175,9 +180,33 @@ pub fn tree(workshop: &Workshop<'_>, content: &Content) -> Result<Layer, RootErr
     if list.len() > EXECUTABLES { Err(RootError::TooMany { list }) } else { Ok(tree) }
 }
 
-/// Writes the root image and returns its size.
-pub fn build(workshop: &Workshop<'_>, content: &Content, path: &Path) -> Result<u64, RootError> {
-    Ok(squashfs::write(&tree(workshop, content)?, path, content.compression)?)
+/// Makes the root image, once for its content, and returns where it is.
+pub fn build(workshop: &Workshop<'_>, content: &Content) -> Result<PathBuf, RootError> {
+    let tree = tree(workshop, content)?;
+    let part = workshop.store().part("root", &inputs(&tree, content)?, |output| {
+        squashfs::write(&tree, &output.join("root.sqfs"), content.compression)?;
+        Ok::<_, RootError>(())
+    })?;
+    Ok(part.path.join("root.sqfs"))
+}
+
+/// Everything the bytes of the image depend on.
+fn inputs(tree: &Layer, content: &Content) -> Result<Inputs, RootError> {
+    let mut inputs = Inputs::new();
+    inputs.text("compression", &content.compression.to_string());
+    for (path, entry) in tree.entries() {
+        match entry {
+            Entry::Directory { mode } => inputs.text(path, &format!("directory {mode:o}")),
+            Entry::Link { target } => inputs.text(path, &format!("link {target}")),
+            Entry::File { source: Source::Bytes(bytes), mode } => {
+                inputs.text(path, &format!("file {mode:o} {}", Digest::of(bytes)))
+            }
+            Entry::File { source: Source::Path(origin), mode } => {
+                inputs.text(path, &format!("file {mode:o}")).file(origin)?
+            }
+        };
+    }
+    Ok(inputs)
 }
 
 /// The paths of all files that may be executed, sorted.

@@ -1,0 +1,116 @@
+//! Installs what building and testing need, saying what and why; asks nothing.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::workspace;
+
+/// A Debian package that is needed.
+struct Package {
+    name: &'static str,
+    why: &'static str,
+}
+
+const BUILD: [Package; 3] = [
+    Package { name: "gcc", why: "Rust and runc link with it" },
+    Package { name: "musl-tools", why: "the C parts of static programs are compiled with it" },
+    Package { name: "libseccomp-dev", why: "runc filters system calls with it" },
+];
+
+/// What only tests and benchmarks need, as the tool that a result is compared with.
+const TEST: [Package; 5] = [
+    Package { name: "openssl", why: "tests check certificates against it" },
+    Package { name: "squashfs-tools", why: "tests read the root image with it" },
+    Package { name: "iproute2", why: "tests and the baseline make network namespaces with it" },
+    Package { name: "nftables", why: "tests read firewall rules with it" },
+    Package { name: "util-linux", why: "tests enter namespaces with it" },
+];
+
+/// Installs what is missing to build, and with `tests` what is missing to test.
+pub(crate) fn install(tests: bool) -> Result<()> {
+    go()?;
+    target()?;
+    let wanted = BUILD.iter().chain(if tests { TEST.as_slice() } else { &[] });
+    let missing: Vec<&Package> = wanted.filter(|package| !installed(package.name)).collect();
+    if !missing.is_empty() {
+        for package in &missing {
+            println!("installing {}: {}", package.name, package.why);
+        }
+        apt(&["update", "-q"])?;
+        let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
+        apt(&[&["install", "-qy", "--no-install-recommends"], names.as_slice()].concat())?;
+    }
+    Ok(())
+}
+
+/// Makes sure that apt knows the package, so that it can be fetched.
+pub(crate) fn refresh_lists(package: &str, version: &str) -> Result<()> {
+    let wanted = format!("{package}={version}");
+    if quiet("apt-cache", &["show", "--no-all-versions", &wanted]) {
+        return Ok(());
+    }
+    println!(
+        "updating the lists of Debian packages: images take their C programs from {wanted} and others"
+    );
+    apt(&["update", "-q"])
+}
+
+fn go() -> Result<()> {
+    if quiet("go", &["version"]) {
+        return Ok(());
+    }
+    bail!(
+        "go is not installed; Kubernetes, containerd and etcd are built with it. Get release 1.26 or later from go.dev"
+    );
+}
+
+fn target() -> Result<()> {
+    if workspace::target_installed()? {
+        return Ok(());
+    }
+    println!(
+        "installing Rust's standard library for {}: a node's programs are static",
+        workspace::TARGET
+    );
+    let done = Command::new("rustup")
+        .current_dir(workspace::root())
+        .args(["target", "add", workspace::TARGET])
+        .status()
+        .is_ok_and(|status| status.success());
+    if !done {
+        bail!("rustup could not add the target; run: rustup target add {}", workspace::TARGET);
+    }
+    Ok(())
+}
+
+fn installed(package: &str) -> bool {
+    let query =
+        Command::new("dpkg-query").args(["-W", "-f", "${db:Status-Status}", package]).output();
+    query.is_ok_and(|output| output.stdout == b"installed")
+}
+
+fn quiet(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Runs apt-get, through sudo when this is not root.
+fn apt(arguments: &[&str]) -> Result<()> {
+    let root = std::fs::metadata("/proc/self")
+        .is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0);
+    let mut command = Command::new(if root { "apt-get" } else { "sudo" });
+    if !root {
+        command.args(["-n", "apt-get"]);
+    }
+    let status = command
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .args(arguments)
+        .status()
+        .context("starting apt-get; Ichor is built on Debian")?;
+    if !status.success() {
+        bail!("apt-get {0} failed; run as root: apt-get {0}", arguments.join(" "));
+    }
+    Ok(())
+}
