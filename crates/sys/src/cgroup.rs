@@ -168,6 +168,31 @@ impl Group {
         Self::of(directories).ok_or(CgroupError::NotMounted)
     }
 
+    /// The group whose directories were recorded earlier, for instance to clean up after a crash.
+    ///
+    /// # Errors
+    /// When there is no directory whose hierarchy could govern a node.
+    pub fn from_directories(directories: Vec<Directory>) -> Result<Self, CgroupError> {
+        Self::of(directories).ok_or(CgroupError::NotMounted)
+    }
+
+    /// The nearest group, from this one upward, below which a new group can have the controllers
+    /// a node needs without any existing group being changed. On version 1 that is this group.
+    #[must_use]
+    pub fn nearest_parent(&self) -> Option<Self> {
+        if self.version == Version::V1 {
+            return Some(self.clone());
+        }
+        let mut group = self.clone();
+        loop {
+            let delegated = group.delegated().ok()?;
+            if V2_CONTROLLERS.iter().all(|name| delegated.iter().any(|have| have == name)) {
+                return Some(group);
+            }
+            group = group.parent();
+        }
+    }
+
     /// Which interface governs it.
     #[must_use]
     pub fn version(&self) -> Version {

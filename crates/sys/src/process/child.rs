@@ -85,6 +85,17 @@ pub enum ProcessError {
     },
 }
 
+/// Closes a descriptor that this process was given by number, such as one passed with
+/// [`super::Spawn::file`], so that whoever holds the other end sees it closed.
+///
+/// # Errors
+/// When it is not open.
+pub fn close_passed(fd: std::os::fd::RawFd) -> io::Result<()> {
+    // SAFETY: by the caller's word nothing in this process owns the descriptor; closing a wrong
+    // one could surprise its owner but breaks no memory.
+    if unsafe { libc::close(fd) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// When a process started, in clock ticks since boot: with the process id it names a process
 /// for good, which is what a supervisor records to find its children again after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
