@@ -40,8 +40,16 @@ commands! {
     Completion(command::completion::Args) => |arguments, _| command::completion::run(&arguments),
     /// Work with the client configuration file
     Config(command::config::Args) => command::config::run,
+    /// List containers
+    #[command(visible_alias = "c")]
+    Containers(command::containers::Args) => command::containers::containers,
+    /// Copy a file or a directory from a machine
+    #[command(visible_alias = "cp")]
+    Copy(command::browse::CopyArgs) => command::browse::copy,
     /// Print the kernel's log
     Dmesg(command::logs::DmesgArgs) => command::logs::dmesg,
+    /// Look at etcd
+    Etcd(command::etcd::Args) => command::etcd::run,
     /// Follow what happens on a machine
     Events(command::events::Args) => command::events::run,
     /// Generate secrets, configurations, certificates and keys
@@ -49,11 +57,37 @@ commands! {
     /// Read resources
     #[command(visible_alias = "g")]
     Get(command::get::Args) => command::get::run,
+    /// List the files of a machine
+    #[command(visible_alias = "ls")]
+    List(command::browse::ListArgs) => command::browse::list,
     /// Print the log of a service
     Logs(command::logs::LogsArgs) => command::logs::logs,
+    /// Show the use of memory
+    #[command(visible_aliases = ["m", "free"])]
+    Memory(command::usage::MemoryArgs) => command::usage::memory,
+    /// List mounts
+    #[command(visible_alias = "mount")]
+    Mounts(command::usage::MountsArgs) => command::usage::mounts,
+    /// List processes
+    #[command(visible_aliases = ["p", "ps"])]
+    Processes(command::usage::ProcessesArgs) => command::usage::processes,
+    /// Print a file of a machine
+    #[command(visible_alias = "cat")]
+    Read(command::browse::ReadArgs) => command::browse::read,
+    /// Reboot machines
+    Reboot(command::power::RebootArgs) => command::power::reboot,
     /// List services, or look at, start, stop and restart one
     #[command(visible_alias = "services")]
     Service(command::service::Args) => command::service::run,
+    /// Shut machines down
+    Shutdown(command::power::ShutdownArgs) => command::power::shutdown,
+    /// Show what containers use
+    Stats(command::containers::Args) => command::containers::stats,
+    /// Compare a machine's clock with a time server's
+    Time(command::time::Args) => command::time::run,
+    /// Show how much room directories take
+    #[command(visible_alias = "du")]
+    Usage(command::browse::UsageArgs) => command::browse::usage,
     /// Print the version of this program and of the machines
     Version(command::version::Args) => command::version::run,
 }

@@ -1,10 +1,16 @@
 //! One module for each command.
 
+pub(crate) mod browse;
 pub(crate) mod completion;
 pub(crate) mod config;
+pub(crate) mod containers;
+pub(crate) mod etcd;
 pub(crate) mod events;
 pub(crate) mod generate;
 pub(crate) mod get;
 pub(crate) mod logs;
+pub(crate) mod power;
 pub(crate) mod service;
+pub(crate) mod time;
+pub(crate) mod usage;
 pub(crate) mod version;

@@ -30,6 +30,14 @@ pub(crate) fn rfc3339(moment: Option<&prost_types::Timestamp>) -> String {
         .unwrap_or_default()
 }
 
+/// A moment in RFC 3339 with all its digits.
+pub(crate) fn rfc3339_exact(moment: Option<&prost_types::Timestamp>) -> String {
+    moment
+        .and_then(|moment| jiff::Timestamp::new(moment.seconds, moment.nanos).ok())
+        .map(|moment| moment.to_string())
+        .unwrap_or_default()
+}
+
 /// Reads a span such as `90s`, `5m`, `1h30m`, `1.5h` or `500ms`.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is not a span of time such as 30s, 5m or 1h30m");

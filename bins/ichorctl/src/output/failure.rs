@@ -16,6 +16,11 @@ impl Failures {
         self.0.push(error);
     }
 
+    /// More of them.
+    pub(crate) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     /// Whether nothing failed.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -24,6 +29,12 @@ impl Failures {
     /// An error when something failed.
     pub(crate) fn into_result(self) -> anyhow::Result<()> {
         if self.is_empty() { Ok(()) } else { Err(self.into()) }
+    }
+}
+
+impl From<CallError> for Failures {
+    fn from(error: CallError) -> Self {
+        Self(vec![error])
     }
 }
 
