@@ -28,41 +28,47 @@ fn workshop(report: &dyn Fn(Event<'_>)) -> Result<Workshop<'_>> {
 
 /// Builds everything, phase by phase.
 pub(crate) fn all(progress: &Progress) -> Result<()> {
-    progress.phase("programs", || programs())?;
+    progress.phase("programs", || programs(&[]))?;
     progress.phase("components", || components(progress, &[]))?;
     progress.phase("image cache", || cache(progress))?;
     progress.phase("root image", || image(progress))
 }
 
-/// Builds our own programs for nodes and users.
-pub(crate) fn programs() -> Result<()> {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(workspace::root());
-    cargo.args([
-        "build",
-        "--profile",
-        workspace::PROFILE,
-        "--locked",
-        "--target",
-        workspace::TARGET,
-    ]);
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", remapped().join("\x1f"));
-    for program in PROGRAMS {
-        cargo.args(["--package", program]);
-    }
-    let status = cargo.status().context("starting cargo")?;
-    if !status.success() {
-        bail!(
-            "building {} failed; what is missing, `cargo xtask tools` installs",
-            PROGRAMS.join(", ")
-        );
+/// Builds our own programs for nodes and users, all or the named.
+pub(crate) fn programs(names: &[String]) -> Result<()> {
+    let names: Vec<&str> = if names.is_empty() {
+        PROGRAMS.to_vec()
+    } else {
+        names.iter().map(String::as_str).collect()
+    };
+    // Cargo gives crates that are built together the sum of their features; the first process is
+    // built by itself, to stay small.
+    let (alone, together): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| **name == "init");
+    for group in [alone, together].iter().filter(|group| !group.is_empty()) {
+        compile(group)?;
     }
     let bin = workspace::out().join("bin");
     fs::create_dir_all(&bin).with_context(|| format!("making {}", bin.display()))?;
     let built = workspace::target().join(workspace::TARGET).join(workspace::PROFILE);
-    for program in PROGRAMS {
+    for program in &names {
         place(&built.join(program), &bin.join(program))?;
         println!("  out/bin/{program}  {}", size(&bin.join(program))?);
+    }
+    Ok(())
+}
+
+fn compile(programs: &[&str]) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(workspace::root()).args(["build", "--locked"]);
+    cargo.args(["--profile", workspace::PROFILE, "--target", workspace::TARGET]);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", remapped().join("\x1f"));
+    for program in programs {
+        cargo.args(["--package", program]);
+    }
+    let status = cargo.status().context("starting cargo")?;
+    if !status.success() {
+        let list = programs.join(", ");
+        bail!("building {list} failed; what is missing, `cargo xtask tools` installs");
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ cargo xtask COMMAND
   up           build everything and start the local cluster
   down         remove the local cluster
   all          programs, components, cache and image
-  programs     build init, machined and ichorctl                      -> out/bin
+  programs     build init, machined and ichorctl, or [NAME …]         -> out/bin
   components   build the pinned parts [NAME …] and kubectl            -> out/bin/kubectl
   cache        make the image cache                                   -> out/image/cache
   image        make the root image and the bill of materials          -> out/image
@@ -56,7 +56,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "up" => cluster::up(),
         "down" => cluster::down(),
         "all" => build::all(&Progress::new(4)),
-        "programs" => progress.phase("programs", build::programs),
+        "programs" => progress.phase("programs", || build::programs(rest)),
         "components" => progress.phase("components", || build::components(&progress, rest)),
         "cache" => progress.phase("image cache", || build::cache(&progress)),
         "image" => progress.phase("root image", || build::image(&progress)),

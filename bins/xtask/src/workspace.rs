@@ -7,8 +7,10 @@ use anyhow::{Context as _, Result};
 
 /// The root of the checkout.
 pub(crate) fn root() -> PathBuf {
-    // Cargo says where this package is; it lies two directories below the root.
-    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    // Cargo says where this package is, also when the checkout has moved since it was compiled;
+    // it lies two directories below the root.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     package.ancestors().nth(2).map_or_else(|| PathBuf::from("."), Into::into)
 }
 

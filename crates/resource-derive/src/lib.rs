@@ -1,6 +1,8 @@
 //! Derives `Message` and `Spec` for the structs of the resource model: one struct gives both
 //! the protobuf form (field numbers) and the YAML form (keys). It never knows a resource.
 
+#![forbid(unsafe_code)]
+
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt as _;
