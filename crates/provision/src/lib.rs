@@ -5,5 +5,6 @@
 //! caller's to find out through its API.
 
 pub mod native;
+pub mod preflight;
 pub mod spec;
 pub mod state;

@@ -16,6 +16,7 @@ pub mod kmsg;
 pub mod loop_device;
 pub mod mount;
 pub mod namespace;
+pub mod netfilter;
 pub mod process;
 #[cfg(feature = "async")]
 pub mod readiness;
