@@ -9,6 +9,7 @@ mod node;
 mod plain;
 pub mod runtime;
 pub mod secrets;
+pub mod time;
 
 use ::runtime::controller::{RegisterError, Runtime};
 

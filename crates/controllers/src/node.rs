@@ -133,3 +133,15 @@ impl Node {
         }
     }
 }
+
+impl Node {
+    /// The log file of a service, made known to the API.
+    #[must_use]
+    pub fn log(&self, id: &'static str) -> PathBuf {
+        match log::LogId::parse(id) {
+            Ok(id) => self.logs.register(&id),
+            // Ids are this program's own constants, all of them plain words.
+            Err(_) => self.logs.directory().join(id),
+        }
+    }
+}

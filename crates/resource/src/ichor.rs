@@ -58,3 +58,39 @@ pub struct ControllerStatusSpec {
     #[field(5, yaml = "lastFailure", omit)]
     pub last_failure: Timestamp,
 }
+
+/// One step of the node's start: what was done or waited for, from when to when. The id is its number.
+#[derive(Clone, Debug, Default, PartialEq, Spec)]
+#[spec(
+    type = "TimelineSteps.runtime.ichor.dev",
+    namespace = "runtime",
+    aliases = ["timeline"],
+    columns = [
+        ("Subject", "{.subject}"),
+        ("Kind", "{.kind}"),
+        ("Step", "{.step}"),
+        ("Begun", "{.begun}"),
+        ("Milliseconds", "{.milliseconds}"),
+    ],
+    no_automatic_aliases,
+)]
+pub struct TimelineStepSpec {
+    /// Who: `service/<id>`, `image/<reference>`, `machine`.
+    #[field(1)]
+    pub subject: String,
+    /// `wait`, `work` or `mark` (a moment).
+    #[field(2)]
+    pub kind: String,
+    /// What was done or waited for.
+    #[field(3)]
+    pub step: String,
+    /// When it began.
+    #[field(4)]
+    pub begun: Timestamp,
+    /// When it ended; absent while it lasts.
+    #[field(5, omit)]
+    pub ended: Timestamp,
+    /// How long it took so far.
+    #[field(6)]
+    pub milliseconds: u64,
+}

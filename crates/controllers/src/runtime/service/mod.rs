@@ -6,6 +6,7 @@
 //! restart back-off, the period of health checks and the grace time of a stop.
 
 mod health;
+mod inner;
 mod process;
 mod runner;
 mod supervisor;
@@ -15,6 +16,7 @@ mod tests;
 mod wait;
 
 pub use health::{Health, HealthCheck, Probe};
+pub use inner::TaskRunner;
 pub use process::ProcessRunner;
 pub use runner::{Exit, Instance, RunError, Runner, error_chain};
 pub use supervisor::{Prepare, Restart, Spec, Supervisor, SupervisorError};
