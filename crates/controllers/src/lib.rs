@@ -3,6 +3,7 @@
 //! A controller's `plan` is pure and table-tested, its `apply` thin. Start reading at [`Node`] for what controllers
 //! carry and [`runtime::service`] for how services run. Must never: be depended on by another edge crate.
 
+pub mod config;
 pub mod cri;
 pub mod files;
 mod node;
@@ -21,6 +22,9 @@ pub use plain::{Plain, plain};
 /// # Errors
 /// When two controllers share a name or an exclusive output: a defect of the program, found at its first start.
 pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
+    config::register(controllers, node)?;
+    runtime::register(controllers, node)?;
+    time::register(controllers, node)?;
     files::register(controllers, node)?;
     Ok(())
 }

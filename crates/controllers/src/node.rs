@@ -8,6 +8,10 @@ use ::runtime::store::Store;
 use ::runtime::timeline::Timeline;
 use ::runtime::{event, log, service};
 
+use resource::enums::MachineStage;
+use tokio::sync::watch;
+
+use crate::config::active::Active;
 use crate::runtime::service::Supervisor;
 
 /// What the machine is, from the outside.
@@ -97,6 +101,10 @@ impl Paths {
 pub struct Node {
     /// The resources.
     pub store: Store,
+    /// The active machine configuration, parsed.
+    pub config: Active,
+    /// The stage of the machine, as the sequencer says.
+    pub stage: Arc<watch::Sender<MachineStage>>,
     /// The table of services.
     pub services: service::Registry,
     /// Starts and stops services.
@@ -124,6 +132,8 @@ impl Node {
         Self {
             supervisor: Supervisor::new(store.clone(), services.clone(), timeline.clone()),
             store,
+            config: Active::default(),
+            stage: Arc::new(watch::Sender::new(MachineStage::BOOTING)),
             logs: log::Registry::new(paths.at("/var/log")),
             services,
             events,

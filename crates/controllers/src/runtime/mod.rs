@@ -4,3 +4,17 @@ mod facts;
 mod mirror;
 pub mod service;
 pub mod status;
+
+use ::runtime::controller::{RegisterError, Runtime};
+
+use crate::Node;
+
+/// Adds the controllers of this domain.
+///
+/// # Errors
+/// See [`crate::register`].
+pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
+    facts::register(controllers, node, api::version::TAG)?;
+    mirror::register(controllers, node)?;
+    status::register(controllers, node, node.stage.subscribe())
+}
