@@ -15,6 +15,7 @@ mod check;
 mod config;
 mod conflict;
 pub mod decode;
+pub mod defaults;
 pub mod document;
 pub mod error;
 pub mod field;
@@ -29,6 +30,7 @@ pub mod patch;
 pub mod scalar;
 pub mod section;
 pub mod v1alpha1;
+pub mod view;
 
 pub use config::Config;
 pub use document::{Document, Identity, Kind};
