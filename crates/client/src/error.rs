@@ -181,10 +181,10 @@ fn find<T: Error + 'static>(status: &Status) -> Option<&T> {
         if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
-        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            if let Some(found) = (inner as &(dyn Error + 'static)).downcast_ref::<T>() {
-                return Some(found);
-            }
+        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
+            && let Some(found) = (inner as &(dyn Error + 'static)).downcast_ref::<T>()
+        {
+            return Some(found);
         }
         if let Some(inner) =
             error.downcast_ref::<std::sync::Arc<io::Error>>().and_then(|e| e.get_ref())
