@@ -36,6 +36,8 @@ macro_rules! commands {
 }
 
 commands! {
+    /// Begin etcd on the first control plane node of a new cluster
+    Bootstrap(command::bootstrap::Args) => command::bootstrap::run,
     /// Print shell completion
     Completion(command::completion::Args) => |arguments, _| command::completion::run(&arguments),
     /// Work with the client configuration file
@@ -57,6 +59,12 @@ commands! {
     /// Read resources
     #[command(visible_alias = "g")]
     Get(command::get::Args) => command::get::run,
+    /// Check whether the cluster is well, or show how it started
+    Health(command::health::Args) => command::health::run,
+    /// Look into a machine's controllers
+    Inspect(command::inspect::Args) => command::inspect::run,
+    /// Fetch the administrator's kubeconfig
+    Kubeconfig(command::kubeconfig::Args) => command::kubeconfig::run,
     /// List the files of a machine
     #[command(visible_alias = "ls")]
     List(command::browse::ListArgs) => command::browse::list,

@@ -100,7 +100,8 @@ fn id(resource: &Resource) -> &str {
     resource.metadata.as_ref().map_or("", |metadata| metadata.id.as_str())
 }
 
-fn spec(resource: &Resource) -> anyhow::Result<Value> {
+/// The spec as a value.
+pub(crate) fn spec(resource: &Resource) -> anyhow::Result<Value> {
     let text = resource.spec.as_ref().map_or("", |spec| spec.yaml_spec.as_str());
     if text.trim().is_empty() {
         return Ok(Value::Map(Vec::new()));

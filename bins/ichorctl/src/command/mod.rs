@@ -1,5 +1,6 @@
 //! One module for each command.
 
+pub(crate) mod bootstrap;
 pub(crate) mod browse;
 pub(crate) mod completion;
 pub(crate) mod config;
@@ -8,6 +9,9 @@ pub(crate) mod etcd;
 pub(crate) mod events;
 pub(crate) mod generate;
 pub(crate) mod get;
+pub(crate) mod health;
+pub(crate) mod inspect;
+pub(crate) mod kubeconfig;
 pub(crate) mod logs;
 pub(crate) mod power;
 pub(crate) mod service;
