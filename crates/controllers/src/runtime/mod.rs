@@ -1,5 +1,6 @@
 //! Controllers of the machine itself: services, status, sequences.
 
+pub mod daemons;
 mod facts;
 mod mirror;
 pub mod service;
@@ -15,6 +16,7 @@ use crate::Node;
 /// See [`crate::register`].
 pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
     facts::register(controllers, node, api::version::TAG)?;
+    daemons::register(controllers, node)?;
     mirror::register(controllers, node)?;
     status::register(controllers, node, node.stage.subscribe())
 }
