@@ -204,6 +204,29 @@ fn image_cache_is_intact_and_its_programs_are_there() {
     }
 }
 
+/// The images that a new configuration names are those that the cache holds.
+#[test]
+fn image_cache_holds_every_image_a_new_cluster_needs() {
+    use config::defaults as d;
+    let layout = Layout::open(out("image/cache")).unwrap();
+    let names: Vec<String> = layout.images().map(|(name, _)| name.to_string()).collect();
+    let kubernetes = [
+        d::KUBELET_IMAGE,
+        d::API_SERVER_IMAGE,
+        d::CONTROLLER_MANAGER_IMAGE,
+        d::SCHEDULER_IMAGE,
+        d::PROXY_IMAGE,
+    ];
+    let others = [d::ETCD_IMAGE, d::CORE_DNS_IMAGE, d::FLANNEL_IMAGE, d::PAUSE_IMAGE];
+    let wanted = kubernetes
+        .map(|repository| format!("{repository}:v{}", d::KUBERNETES_VERSION))
+        .into_iter()
+        .chain(others.map(str::to_owned));
+    for name in wanted {
+        assert!(names.contains(&name), "{name} is not among {names:?}");
+    }
+}
+
 #[test]
 fn bill_of_materials_names_what_is_in_the_image() {
     let bytes = fs::read(out("image/sbom.spdx.json")).unwrap();

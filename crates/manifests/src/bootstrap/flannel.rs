@@ -14,11 +14,11 @@ pub const SUBNET_FILE: &str = "/run/flannel/subnet.env";
 /// Where the container runtime reads the network configuration.
 pub const CONFLIST_FILE: &str = "/etc/cni/net.d/10-flannel.conflist";
 
-/// The container runtime's network configuration.
+/// The container runtime's network configuration. Its version is the newest that every release of the flannel plugin knows.
 pub fn conflist() -> Object {
     json!({
         "name": "cbr0",
-        "cniVersion": "1.0.0",
+        "cniVersion": "0.3.1",
         "plugins": [
             { "type": "flannel", "delegate": { "hairpinMode": true, "isDefaultGateway": true } },
             { "type": "portmap", "capabilities": { "portMappings": true } },
