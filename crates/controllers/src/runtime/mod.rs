@@ -3,6 +3,7 @@
 pub mod daemons;
 mod facts;
 mod mirror;
+pub mod sequencer;
 pub mod service;
 pub mod status;
 

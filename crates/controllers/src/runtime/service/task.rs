@@ -168,6 +168,10 @@ impl Life<'_> {
         if let Either::Stopped(reply) = self.unless_stopped(waiting).await {
             return Either::Stopped(reply);
         }
+        // What it depends on may have ended alone: a container outlives its runtime.
+        if let Some(instance) = spec.runner.adopt().await {
+            return Either::Done(Ok(instance));
+        }
         if let Some(prepare) = &spec.prepare {
             self.transition(State::Preparing, "Running pre state");
             let _step = self.reports.timeline.work(&subject, "prepare");

@@ -1,0 +1,281 @@
+//! The sequencer: boot, reboot and shutdown as sequences of phases, and the requests of the API.
+//!
+//! Everything that can be a controller is one; what is left here is the order in which a machine comes up and goes
+//! down, told as events. Start reading at [`Sequencer::run`].
+
+mod apply;
+mod stop;
+mod told;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::runtime::command::{
+    ActorId, Command, CommandError, Receiver, RebootMode, Refusal, ServiceAction,
+};
+use ::runtime::event::SequenceErrorCode;
+use ::runtime::service::Service;
+use resource::config::MachineTypeSpec;
+use resource::enums::{MachineStage, MachineType};
+use resource::runtime::MaintenanceServiceRequestSpec;
+use resource::v1alpha1::AcquireConfigStatusSpec;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use self::apply::Applier;
+use self::told::Sequence;
+use super::service::SupervisorError;
+use crate::Node;
+
+/// How the machine ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It starts again.
+    Reboot,
+    /// It stays off.
+    PowerOff,
+}
+
+/// What a signal to machined asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signalled {
+    /// SIGTERM: power off.
+    Terminate,
+    /// SIGINT: reboot (Ctrl-Alt-Del).
+    Interrupt,
+}
+
+/// A boot that takes longer has failed.
+const BOOT_LIMIT: Duration = Duration::from_secs(70 * 60);
+
+/// The sequencer of a node.
+pub struct Sequencer {
+    commands: Receiver,
+    signals: mpsc::Receiver<Signalled>,
+}
+
+/// An end that was asked for.
+struct Asked {
+    ending: Ending,
+    actor: String,
+    orderly: bool,
+}
+
+impl Sequencer {
+    /// A sequencer that takes requests and signals.
+    #[must_use]
+    pub fn new(commands: Receiver, signals: mpsc::Receiver<Signalled>) -> Self {
+        Self { commands, signals }
+    }
+
+    /// Boots the node, serves requests, and returns how the machine ends once it has come down in order.
+    pub async fn run(mut self, node: Node) -> Ending {
+        let boot = tokio::spawn(boot(node.clone()));
+        let applier = Arc::new(Applier::new(node.clone()));
+        let asked = loop {
+            tokio::select! {
+                Some(signal) = self.signals.recv() => break match signal {
+                    Signalled::Terminate => {
+                        Asked { ending: Ending::PowerOff, actor: String::new(), orderly: true }
+                    }
+                    Signalled::Interrupt => {
+                        Asked { ending: Ending::Reboot, actor: String::new(), orderly: true }
+                    }
+                },
+                Some(command) = self.commands.recv() => {
+                    if let Some(asked) = handle(&node, &applier, command) {
+                        break asked;
+                    }
+                }
+            }
+        };
+        if !boot.is_finished() {
+            boot.abort();
+            told::canceled(&node, "boot");
+        }
+        // Who asks now is told that the node is going down, because nobody receives any more.
+        drop(self.commands);
+        match asked.ending {
+            Ending::Reboot => stop::reboot(&node, &asked.actor, asked.orderly).await,
+            Ending::PowerOff => stop::shutdown(&node, &asked.actor, asked.orderly).await,
+        }
+        asked.ending
+    }
+}
+
+fn actor() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// Starts the first etcd member of a new cluster on this node.
+fn bootstrap(node: &Node, _request: ::runtime::command::Bootstrap) -> Result<(), CommandError> {
+    match machine_type(node) {
+        MachineType::CONTROL_PLANE | MachineType::INIT => Err(CommandError::new(
+            Refusal::FailedPrecondition,
+            "etcd is not known on this node yet; try again when the service \"etcd\" is listed",
+        )),
+        _ => Err(CommandError::new(
+            Refusal::Unimplemented,
+            "etcd runs on control plane nodes only; send the request to one of them",
+        )),
+    }
+}
+
+/// Takes one request; an end of the machine is returned, everything else is done on the side.
+fn handle(node: &Node, applier: &Arc<Applier>, command: Command) -> Option<Asked> {
+    // A caller that has gone away does not take its request back.
+    match command {
+        Command::ApplyConfiguration(request, reply) => {
+            let applier = Arc::clone(applier);
+            tokio::spawn(async move {
+                let _ = reply.send(applier.apply(request));
+            });
+        }
+        Command::Bootstrap(request, reply) => {
+            let _ = reply.send(bootstrap(node, request));
+        }
+        Command::Service { id, action, reply } => {
+            let node = node.clone();
+            tokio::spawn(async move {
+                let _ = reply.send(service(&node, &id, action).await);
+            });
+        }
+        Command::Reboot(mode, reply) => {
+            let actor = actor();
+            let _ = reply.send(Ok(ActorId(actor.clone())));
+            let orderly = mode != RebootMode::Force;
+            return Some(Asked { ending: Ending::Reboot, actor, orderly });
+        }
+        Command::Shutdown { force, reply } => {
+            let actor = actor();
+            let _ = reply.send(Ok(ActorId(actor.clone())));
+            return Some(Asked { ending: Ending::PowerOff, actor, orderly: !force });
+        }
+        Command::Reset(_, reply) => {
+            let refusal = CommandError::new(
+                Refusal::Unimplemented,
+                "this node runs in a container: destroy it with the tool that made it instead of resetting it",
+            );
+            let _ = reply.send(Err(refusal));
+        }
+    }
+    None
+}
+
+fn machine_type(node: &Node) -> MachineType {
+    node.store
+        .get::<MachineTypeSpec>("config", "machine-type")
+        .map(|spec| spec.spec.machine_type)
+        .unwrap_or_default()
+}
+
+/// Starts, stops or restarts a service for the API, where the service allows it.
+async fn service(node: &Node, id: &str, action: ServiceAction) -> Result<String, CommandError> {
+    let Some(known) = node.services.service(id) else {
+        let text = format!("service {id:?} is not known on this node; list them to see which are");
+        return Err(CommandError::new(Refusal::NotFound, text));
+    };
+    let allowed = known.declaration.allowed;
+    let (allowed, verb, done) = match action {
+        ServiceAction::Start => (allowed.start, "start", "started"),
+        ServiceAction::Stop => (allowed.stop, "stop", "stopped"),
+        ServiceAction::Restart => (allowed.restart, "restart", "restarted"),
+    };
+    if !allowed {
+        let text = format!("service {id:?} doesn't support {verb} operation via API");
+        return Err(CommandError::new(Refusal::FailedPrecondition, text));
+    }
+    let result = match action {
+        ServiceAction::Start => node.supervisor.start(id).await,
+        ServiceAction::Stop => node.supervisor.stop_with_dependents(id).await,
+        ServiceAction::Restart => node.supervisor.restart(id).await,
+    };
+    result.map_err(|error| {
+        let refusal = match error {
+            SupervisorError::Unknown { .. } => Refusal::NotFound,
+            SupervisorError::Closing { .. } => Refusal::Unavailable,
+        };
+        CommandError::new(refusal, error.to_string())
+    })?;
+    Ok(format!("Service {id:?} {done}"))
+}
+
+/// Brings the machine up and says so as events. Ends when everything that belongs to the node runs.
+async fn boot(node: Node) {
+    let initialize = Sequence::begin(&node, "", "initialize");
+    {
+        let phase = initialize.phase("config");
+        phase.task("acquireConfig", acquire(&node)).await;
+    }
+    initialize.end();
+    let boot = Sequence::begin(&node, "", "boot");
+    let started = {
+        let phase = boot.phase("startEverything");
+        phase.task("startAllServices", timeout(BOOT_LIMIT, everything_up(&node))).await
+    };
+    match started {
+        Ok(()) => {
+            boot.end();
+            node.timeline.mark("machine", "every service is up");
+            node.stage.send_replace(MachineStage::RUNNING);
+        }
+        Err(_) => boot.fail(
+            SequenceErrorCode::Fatal,
+            &format!("not all services came up within {} minutes", BOOT_LIMIT.as_secs() / 60),
+        ),
+    }
+}
+
+/// Waits for a complete configuration; without one the machine is in maintenance.
+async fn acquire(node: &Node) {
+    let acquired = node.store.wait_for::<AcquireConfigStatusSpec>(
+        "runtime",
+        "acquire-config",
+        |status| status.is_some(),
+    );
+    let maintenance = async {
+        node.store
+            .wait_for::<MaintenanceServiceRequestSpec>("runtime", "maintenance", |request| {
+                request.is_some()
+            })
+            .await;
+        told::task(node, "runningMaintenance", ::runtime::event::Step::Start);
+        node.stage.send_replace(MachineStage::MAINTENANCE);
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        _ = acquired => {}
+        () = maintenance => {}
+    }
+    let was_in_maintenance = *node.stage.borrow() == MachineStage::MAINTENANCE;
+    if was_in_maintenance {
+        told::task(node, "runningMaintenance", ::runtime::event::Step::Stop);
+        node.stage.send_replace(MachineStage::BOOTING);
+    }
+}
+
+/// The services that a node of this type has to have.
+fn required(machine_type: MachineType) -> &'static [&'static str] {
+    match machine_type {
+        MachineType::CONTROL_PLANE | MachineType::INIT => {
+            &["machined", "apid", "trustd", "cri", "etcd", "kubelet"]
+        }
+        _ => &["machined", "apid", "cri", "kubelet"],
+    }
+}
+
+async fn everything_up(node: &Node) {
+    let mut changes = node.services.subscribe();
+    loop {
+        changes.borrow_and_update();
+        let services = node.services.list();
+        let up = |id: &&str| services.iter().any(|service| service.id == **id && service.is_up());
+        let settled = |service: &Arc<Service>| service.is_up() || service.state.is_ended();
+        if required(machine_type(node)).iter().all(|id| up(&id)) && services.iter().all(settled) {
+            return;
+        }
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The way down: pods first, then services in reverse order of what they depend on.
+
+use std::time::Duration;
+
+use containers::Cri;
+use futures::future::join_all;
+use resource::enums::MachineStage;
+use resource::k8s::KubeletLifecycleSpec;
+use tokio::time::timeout;
+
+use super::told::Sequence;
+use crate::Node;
+use crate::cri::services::CRI_SOCKET;
+
+/// How long whoever holds the kubelet's life cycle may take to let go of it.
+const LIFECYCLE_LIMIT: Duration = Duration::from_secs(30);
+/// How long all pods together may take to end.
+const PODS_LIMIT: Duration = Duration::from_secs(180);
+
+/// Brings the machine down to start again.
+pub(super) async fn reboot(node: &Node, actor: &str, orderly: bool) {
+    down(node, actor, "reboot", MachineStage::REBOOTING, orderly).await;
+}
+
+/// Brings the machine down to stay off.
+pub(super) async fn shutdown(node: &Node, actor: &str, orderly: bool) {
+    down(node, actor, "shutdown", MachineStage::SHUTTING_DOWN, orderly).await;
+}
+
+async fn down(
+    node: &Node,
+    actor: &str,
+    name: &'static str,
+    stage: MachineStage,
+    orderly: bool,
+) {
+    node.stage.send_replace(stage);
+    let sequence = Sequence::begin(node, actor, name);
+    if orderly {
+        let phase = sequence.phase("cleanup");
+        phase.task("stopAllPods", stop_pods(node)).await;
+    }
+    {
+        let phase = sequence.phase("stopEverything");
+        phase.task("stopAllServices", node.supervisor.stop_all(&["machined", "apid"])).await;
+        // The last to go: whoever follows the events sees everything before it.
+        drop(node.supervisor.stop("apid").await);
+    }
+    sequence.end();
+}
+
+/// Lets go of the kubelet, then ends the pods it ran, all at once.
+async fn stop_pods(node: &Node) {
+    let released = async {
+        let owner = node
+            .store
+            .get::<KubeletLifecycleSpec>("k8s", "kubelet")
+            .map(|lifecycle| lifecycle.metadata.owner.clone());
+        let Some(owner) = owner else { return };
+        if node.store.teardown::<KubeletLifecycleSpec>(&owner, "k8s", "kubelet").is_ok() {
+            node.store
+                .wait_for::<KubeletLifecycleSpec>("k8s", "kubelet", |lifecycle| {
+                    lifecycle.is_none_or(|lifecycle| lifecycle.metadata.finalizers.is_empty())
+                })
+                .await;
+        }
+    };
+    if timeout(LIFECYCLE_LIMIT, released).await.is_err() {
+        tracing::warn!("going down although the kubelet's life cycle is still held");
+    }
+    // Not known means that it never ran.
+    drop(node.supervisor.stop("kubelet").await);
+    if !node.services.service("cri").is_some_and(|service| service.is_up()) {
+        return;
+    }
+    let cri = Cri::new(&node.paths.at(CRI_SOCKET));
+    if timeout(PODS_LIMIT, stop_sandboxes(&cri)).await.is_err() {
+        tracing::warn!("going down although pods are still ending");
+    }
+}
+
+async fn stop_sandboxes(cri: &Cri) {
+    let sandboxes = match cri.sandboxes().await {
+        Ok(sandboxes) => sandboxes,
+        Err(error) => {
+            tracing::warn!(%error, "the pods cannot be listed, so they are not stopped one by one");
+            return;
+        }
+    };
+    let up = sandboxes.iter().filter(|sandbox| sandbox.ready);
+    join_all(up.map(|pod| async move {
+        if let Err(error) = cri.stop_sandbox(&pod.id).await {
+            tracing::warn!(pod = pod.name, namespace = pod.namespace, %error, "a pod does not stop");
+        }
+    }))
+    .await;
+}
