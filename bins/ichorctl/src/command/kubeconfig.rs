@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
     store(&path, &incoming)
 }
 
-fn parse(text: &str) -> anyhow::Result<Value> {
+pub(crate) fn parse(text: &str) -> anyhow::Result<Value> {
     Ok(yaml::parse(text.as_bytes())?
         .into_iter()
         .next()

@@ -1,0 +1,355 @@
+//! `cluster create`: from nothing to nodes that are ready.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use client::{AccessFile, Connection, ConnectionOptions, Endpoint, Node, Search, Trust};
+use pki::{Access, Secrets, System};
+use provision::native;
+use provision::preflight::{self, Host, Severity};
+use provision::spec::{
+    ClusterSpec, Forward, KUBERNETES_API_PORT, MACHINE_API_PORT, Request, RootImage, Size,
+};
+use provision::state::ClusterDirectory;
+
+use super::progress::Progress;
+use super::{Place, configuration, health, kubeconfig, show};
+use crate::output::{age, style};
+use crate::{files, remote};
+
+/// Arguments of `cluster create`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Kind of cluster: nodes in namespaces of this machine
+    #[arg(default_value = "native", value_parser = ["native"])]
+    provisioner: String,
+    /// Number of control planes
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    controlplanes: usize,
+    /// Number of workers
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    workers: usize,
+    /// Network of the nodes
+    #[arg(long, visible_alias = "subnet", default_value = "10.5.0.0/24")]
+    cidr: ipnet::Ipv4Net,
+    /// Largest packet of that network
+    #[arg(long, default_value_t = 1500)]
+    mtu: u32,
+    /// Processors of each control plane
+    #[arg(long, value_name = "N", default_value = "2.0", value_parser = processors)]
+    cpus_controlplanes: u32,
+    /// Processors of each worker
+    #[arg(long, value_name = "N", default_value = "2.0", value_parser = processors)]
+    cpus_workers: u32,
+    /// Memory of each control plane
+    #[arg(long, value_name = "SIZE", default_value = "2.0GiB", value_parser = memory)]
+    memory_controlplanes: u64,
+    /// Memory of each worker
+    #[arg(long, value_name = "SIZE", default_value = "2.0GiB", value_parser = memory)]
+    memory_workers: u64,
+    /// Root image of the nodes: a squashfs file or a directory
+    #[arg(long, value_name = "PATH", default_value = "out/image/root.sqfs")]
+    root_image: PathBuf,
+    /// Container images that the nodes ask first; without, they pull everything from the network
+    #[arg(long, value_name = "DIRECTORY")]
+    image_cache: Option<PathBuf>,
+    #[command(flatten)]
+    configuration: configuration::Args,
+    /// Where the client configuration goes besides the cluster's directory
+    #[arg(long, value_name = "FILE")]
+    talosconfig_destination: Option<PathBuf>,
+    /// Where the kubeconfig goes besides the cluster's directory
+    #[arg(long, value_name = "FILE")]
+    kubeconfig_destination: Option<PathBuf>,
+    /// Also add the cluster to the user's own client configuration and kubeconfig
+    #[arg(long)]
+    merge: bool,
+    /// Wait until the cluster works
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    wait: bool,
+    /// How long to wait for it
+    #[arg(long, value_name = "SPAN", default_value = "20m", value_parser = age::parse)]
+    wait_timeout: Duration,
+}
+
+fn processors(text: &str) -> Result<u32, String> {
+    let number: f64 = text.parse().map_err(|_| "expected a number such as 2.0".to_owned())?;
+    if !(0.1..=1024.0).contains(&number) {
+        return Err("expected 0.1 to 1024 processors".to_owned());
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // In range by the check above.
+    Ok((number * 1000.0).round() as u32)
+}
+
+fn memory(text: &str) -> Result<u64, String> {
+    let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let expected =
+        || "expected a size such as 2.0GiB or 1536MiB; a bare number is in MiB".to_owned();
+    let (number, shift) = units
+        .into_iter()
+        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))
+        .unwrap_or((text, 20));
+    let number: f64 = number.trim().parse().map_err(|_| expected())?;
+    if !(0.0..=1e9).contains(&number) {
+        return Err(expected());
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // In range by the check above.
+    let thousandths = (number * 1000.0).round() as u64;
+    Ok(((u128::from(thousandths) << shift) / 1000).try_into().unwrap_or(u64::MAX))
+}
+
+/// The phases that are shown.
+const PHASES: usize = 7;
+
+/// Creates the cluster, or finishes what an interrupted run has begun.
+pub(super) fn run(arguments: Args, place: &Place) -> anyhow::Result<()> {
+    let state = place.state()?;
+    let directory = place.directory()?;
+    let mut progress = Progress::new(PHASES);
+    let wanted = request(&arguments, place)?.plan()?;
+    let spec = progress.phase("check the host", |_| {
+        let spec = reuse_or_plan(&directory, wanted)?;
+        let running = native::ask(directory.path(), &native::Command::Status).is_ok();
+        if !running {
+            check_host(&spec, &state)?;
+        }
+        Ok(spec)
+    })?;
+    let access = progress.phase("secrets and configurations", |_| {
+        directory.create()?;
+        directory.save_spec(&spec)?;
+        prepare(&arguments, &spec, &directory)
+    })?;
+    progress.phase("start the nodes", |step| {
+        let started = native::start(&directory)?;
+        step.detail(if started { "" } else { "they run already" });
+        Ok(())
+    })?;
+    if arguments.wait {
+        let nodes = connect(&access, &spec)?;
+        let limit = arguments.wait_timeout;
+        remote::block_on(async {
+            let work = start_kubernetes(&mut progress, &nodes, &spec, &directory);
+            match tokio::time::timeout(limit, work).await {
+                Ok(result) => result,
+                Err(_) => bail!(
+                    "the cluster was not ready within {limit:?}; `ichorctl cluster logs` and `ichorctl --talosconfig {} services` show what it waits for; the same command goes on waiting",
+                    directory.file(TALOSCONFIG).display()
+                ),
+            }
+        })?;
+    }
+    publish(&arguments, &directory, &access)?;
+    let states = native::ask(directory.path(), &native::Command::Status)?;
+    files::print(&show::text(&arguments.provisioner, &spec, &states))?;
+    files::print(&next_commands(&directory, arguments.wait))?;
+    eprintln!("\nready after {:.1} s", progress.elapsed().as_secs_f64());
+    Ok(())
+}
+
+const SECRETS: &str = "secrets.yaml";
+const TALOSCONFIG: &str = "talosconfig";
+const KUBECONFIG: &str = "kubeconfig";
+
+fn request(arguments: &Args, place: &Place) -> anyhow::Result<Request> {
+    let absolute = |path: &Path| {
+        std::path::absolute(path).with_context(|| format!("finding {}", path.display()))
+    };
+    let root = absolute(&arguments.root_image)?;
+    Ok(Request {
+        name: place.name.clone(),
+        network: arguments.cidr,
+        mtu: arguments.mtu,
+        control_planes: arguments.controlplanes,
+        workers: arguments.workers,
+        control_plane_size: Size {
+            millicpus: arguments.cpus_controlplanes,
+            memory: arguments.memory_controlplanes,
+        },
+        worker_size: Size { millicpus: arguments.cpus_workers, memory: arguments.memory_workers },
+        root: if root.is_dir() { RootImage::Directory(root) } else { RootImage::Squashfs(root) },
+        image_cache: arguments.image_cache.as_deref().map(absolute).transpose()?,
+    })
+}
+
+/// The cluster that is there if it is the one wanted, else the new plan with ports of this host.
+fn reuse_or_plan(
+    directory: &ClusterDirectory,
+    mut wanted: ClusterSpec,
+) -> anyhow::Result<ClusterSpec> {
+    if directory.exists() {
+        let existing = directory.spec()?;
+        wanted.forwards.clone_from(&existing.forwards);
+        if existing != wanted {
+            bail!(
+                "there is a cluster {:?} already, and it is another one than asked for; remove it with `ichorctl cluster destroy --name {}`, or choose another --name",
+                existing.name,
+                existing.name
+            );
+        }
+        return Ok(existing);
+    }
+    let nodes: Vec<_> = wanted.control_planes().map(|node| node.address).collect();
+    for port in [MACHINE_API_PORT, KUBERNETES_API_PORT] {
+        wanted.forwards.push(Forward { listen: free_address()?, port, nodes: nodes.clone() });
+    }
+    Ok(wanted)
+}
+
+fn free_address() -> anyhow::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .context("finding a free port on 127.0.0.1")
+}
+
+/// Says everything that is missing, or goes on.
+fn check_host(spec: &ClusterSpec, state: &Path) -> anyhow::Result<()> {
+    let findings = preflight::judge(&Host::look(spec, state), spec);
+    let (missing, warnings): (Vec<_>, Vec<_>) =
+        findings.into_iter().partition(|finding| finding.severity == Severity::Missing);
+    for warning in warnings {
+        eprintln!("{} {warning}", style::warning("warning:"));
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<_> = missing.iter().map(|finding| format!("\n  - {finding}")).collect();
+    bail!("this machine cannot run the cluster yet; nothing was started:{}", list.concat())
+}
+
+/// Makes what is not there yet: secrets once, configurations from them.
+fn prepare(
+    arguments: &Args,
+    spec: &ClusterSpec,
+    directory: &ClusterDirectory,
+) -> anyhow::Result<Access> {
+    let path = directory.file(SECRETS);
+    let secrets = if path.exists() {
+        Secrets::from_yaml(&fs::read(&path).with_context(|| format!("reading {}", path.display()))?)
+            .with_context(|| format!("using {}", path.display()))?
+    } else {
+        let secrets = Secrets::generate(remote::now(), &mut System)?;
+        files::write(&path, secrets.to_yaml().as_bytes(), 0o600)?;
+        secrets
+    };
+    for node in &spec.nodes {
+        let path = directory.node_config(&node.name)?;
+        if !path.exists() {
+            let text = configuration::of(&arguments.configuration, spec, node, &secrets)?;
+            files::write(&path, text.as_bytes(), 0o600)?;
+        }
+    }
+    let path = directory.file(TALOSCONFIG);
+    if !path.exists() {
+        let identity = secrets.client(&["os:admin".to_owned()], remote::now(), &mut System)?;
+        let mut context = pki::Context::new(&secrets.os.certificate, &identity)?;
+        let endpoint = spec.forwarded(MACHINE_API_PORT).context("the cluster has no API port")?;
+        context.endpoints = vec![endpoint.to_string()];
+        context.nodes = spec.nodes.iter().map(|node| node.address.to_string()).collect();
+        files::write(&path, Access::with(&spec.name, context).to_yaml().as_bytes(), 0o600)?;
+    }
+    Ok(AccessFile::load(path)?.access)
+}
+
+/// Every node, reached through the forwarded port, control planes first.
+fn connect(access: &Access, spec: &ClusterSpec) -> anyhow::Result<Vec<Node>> {
+    let context =
+        access.context(&spec.name).context("the client configuration is not this cluster's")?;
+    let endpoints = context
+        .endpoints
+        .iter()
+        .map(|text| text.parse::<Endpoint>().map_err(anyhow::Error::from))
+        .collect::<Result<Vec<_>, _>>()?;
+    let connection = Connection::open(&ConnectionOptions {
+        endpoints,
+        trust: Trust::Mutual {
+            ca: context.ca.clone(),
+            crt: context.crt.clone(),
+            key: context.key.clone(),
+        },
+        cluster: None,
+        basic: None,
+    })?;
+    Ok(context.nodes.iter().map(|node| connection.node(node)).collect())
+}
+
+async fn start_kubernetes(
+    progress: &mut Progress,
+    nodes: &[Node],
+    spec: &ClusterSpec,
+    directory: &ClusterDirectory,
+) -> anyhow::Result<()> {
+    let first = nodes.first().context("the cluster has no node")?;
+    progress
+        .phase_async("wait for the machine API", async |_| health::api(first, directory).await)
+        .await?;
+    progress.phase_async("bootstrap etcd", async |_| health::bootstrap(first).await).await?;
+    progress
+        .phase_async("wait for every node", async |step| health::ready(nodes, step).await)
+        .await?;
+    progress
+        .phase_async("kubeconfig", async |_| {
+            let server = spec
+                .forwarded(KUBERNETES_API_PORT)
+                .context("the cluster has no Kubernetes port")?;
+            let text = kubeconfig::fetch(first, server).await?;
+            files::write(&directory.file(KUBECONFIG), text.as_bytes(), 0o600)
+        })
+        .await
+}
+
+/// Copies and merges the access files to where they were asked for.
+fn publish(arguments: &Args, directory: &ClusterDirectory, access: &Access) -> anyhow::Result<()> {
+    let copies = [
+        (TALOSCONFIG, &arguments.talosconfig_destination),
+        (KUBECONFIG, &arguments.kubeconfig_destination),
+    ];
+    for (name, destination) in copies {
+        let source = directory.file(name);
+        if let (Some(destination), true) = (destination, source.exists()) {
+            let content =
+                fs::read(&source).with_context(|| format!("reading {}", source.display()))?;
+            files::write(destination, &content, 0o600)?;
+        }
+    }
+    if arguments.merge {
+        let mut own = AccessFile::load(Search::from_environment(None).choose()?)?;
+        for (old, new) in own.access.merge(access.clone()) {
+            eprintln!("the context {old} is called {new} in {}", own.path.display());
+        }
+        own.save()?;
+        kubeconfig::merge_into_users(&directory.file(KUBECONFIG))?;
+    }
+    Ok(())
+}
+
+fn next_commands(directory: &ClusterDirectory, waited: bool) -> String {
+    let file = |name| directory.file(name).display().to_string();
+    let mut text = format!("\nTry next:\n\n  export TALOSCONFIG={}\n", file(TALOSCONFIG));
+    if waited {
+        text.push_str(&format!("  kubectl --kubeconfig {} get pods -A\n", file(KUBECONFIG)));
+    }
+    text.push_str("  ichorctl dashboard\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_understood_or_refused() {
+        assert_eq!(memory("2.0GiB"), Ok(2 << 30));
+        assert_eq!(memory("1536MiB"), Ok(1536 << 20));
+        assert_eq!(memory("2048"), Ok(2 << 30));
+        assert!(memory("2 GB").is_err() && memory("-1").is_err() && memory("x").is_err());
+        assert_eq!(processors("2.0"), Ok(2000));
+        assert_eq!(processors("0.5"), Ok(500));
+        assert!(processors("0").is_err() && processors("x").is_err() && processors("NaN").is_err());
+    }
+}
