@@ -9,8 +9,8 @@ use similar::TextDiff;
 use tokio::task::JoinHandle;
 
 use crate::Node;
-use crate::config::active::{self, ACTIVE, NAMESPACE, PERSISTENT};
 use crate::config::FILE;
+use crate::config::active::{self, ACTIVE, NAMESPACE, PERSISTENT};
 use crate::files::atomic;
 use crate::runtime::service::error_chain;
 
@@ -84,7 +84,8 @@ impl Applier {
         let invalid = |text: String| CommandError::new(Refusal::InvalidArgument, text);
         let text = String::from_utf8(request.data)
             .map_err(|_| invalid("the configuration is not UTF-8 text".to_owned()))?;
-        let config = ::config::load(text.as_bytes()).map_err(|error| invalid(error_chain(&error)))?;
+        let config =
+            ::config::load(text.as_bytes()).map_err(|error| invalid(error_chain(&error)))?;
         let in_maintenance = self
             .node
             .config
@@ -128,7 +129,8 @@ impl Applier {
         if mode != ApplyMode::Try {
             // Written before it takes effect, so that a crash in between loses nothing.
             let path = self.node.paths.state().join(FILE);
-            atomic::write_durable(&path, text.as_bytes(), 0o600).map_err(|error| internal(&error))?;
+            atomic::write_durable(&path, text.as_bytes(), 0o600)
+                .map_err(|error| internal(&error))?;
         }
         match mode {
             ApplyMode::Staged => {}

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::runtime::command::{
-    ActorId, Command, CommandError, Receiver, RebootMode, Refusal, ServiceAction,
+    ActorId, Command, CommandError, RebootMode, Receiver, Refusal, ServiceAction,
 };
 use ::runtime::event::SequenceErrorCode;
 use ::runtime::service::Service;
@@ -228,11 +228,10 @@ async fn boot(node: Node) {
 
 /// Waits for a complete configuration; without one the machine is in maintenance.
 async fn acquire(node: &Node) {
-    let acquired = node.store.wait_for::<AcquireConfigStatusSpec>(
-        "runtime",
-        "acquire-config",
-        |status| status.is_some(),
-    );
+    let acquired =
+        node.store.wait_for::<AcquireConfigStatusSpec>("runtime", "acquire-config", |status| {
+            status.is_some()
+        });
     let maintenance = async {
         node.store
             .wait_for::<MaintenanceServiceRequestSpec>("runtime", "maintenance", |request| {

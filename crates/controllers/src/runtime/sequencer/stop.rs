@@ -27,13 +27,7 @@ pub(super) async fn shutdown(node: &Node, actor: &str, orderly: bool) {
     down(node, actor, "shutdown", MachineStage::SHUTTING_DOWN, orderly).await;
 }
 
-async fn down(
-    node: &Node,
-    actor: &str,
-    name: &'static str,
-    stage: MachineStage,
-    orderly: bool,
-) {
+async fn down(node: &Node, actor: &str, name: &'static str, stage: MachineStage, orderly: bool) {
     node.stage.send_replace(stage);
     let sequence = Sequence::begin(node, actor, name);
     if orderly {
