@@ -10,13 +10,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use controllers::runtime::daemons::{APID_USER, TRUSTD_USER};
 use controllers::runtime::sequencer::{Ending, Sequencer, Signalled};
-use controllers::runtime::service::{
-    Condition, HealthCheck, RunError, Spec, TaskRunner,
-};
+use controllers::runtime::service::{Condition, HealthCheck, RunError, Spec, TaskRunner};
 use controllers::{Mode, Node, Paths, Platform};
 use pki::{Random as _, System};
-use runtime::controller::Runtime as Controllers;
 use runtime::command;
+use runtime::controller::Runtime as Controllers;
 use server::machine::{Machine, serve_state};
 use server::state::Scope;
 use tokio::net::{UnixListener, UnixStream};
@@ -160,7 +158,10 @@ fn machine_service(node: &Node, machine: Machine) -> Spec {
         move || {
             let path = Arc::clone(&path);
             async move {
-                UnixStream::connect(path.as_path()).await.map(drop).map_err(|error| error.to_string())
+                UnixStream::connect(path.as_path())
+                    .await
+                    .map(drop)
+                    .map_err(|error| error.to_string())
             }
         }
     })
