@@ -21,7 +21,6 @@ pub mod error;
 pub mod field;
 pub mod finding;
 mod free;
-pub mod generate;
 pub mod kinds;
 pub mod list;
 mod load;
@@ -31,7 +30,6 @@ pub mod patch;
 pub mod scalar;
 pub mod section;
 pub mod v1alpha1;
-pub mod validate;
 pub mod view;
 
 pub use config::Config;

@@ -5,8 +5,12 @@
 
 pub mod cluster;
 pub mod config;
+pub mod container;
 pub mod cri;
+pub mod etcd;
 pub mod files;
+pub mod images;
+pub mod kubernetes;
 mod node;
 mod plain;
 pub mod runtime;
@@ -30,5 +34,12 @@ pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterEr
     files::register(controllers, node)?;
     secrets::register(controllers, node)?;
     cri::register(controllers, node)?;
+    let containerd =
+        containers::Containerd::new(&node.paths.at(container::CRI_SOCKET), container::NAMESPACE);
+    let images =
+        images::Images::new(containerd.clone(), node.services.clone(), node.timeline.clone());
+    let grants = container::Grants::of_this_process().unwrap_or_default();
+    etcd::register(controllers, node, &containerd, &images, &grants)?;
+    kubernetes::register(controllers, node, &containerd, &images, &grants)?;
     Ok(())
 }

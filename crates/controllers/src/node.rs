@@ -119,6 +119,8 @@ pub struct Node {
     pub platform: Arc<Platform>,
     /// Where things are.
     pub paths: Arc<Paths>,
+    /// The way to start the first etcd member.
+    pub etcd: crate::etcd::Handle,
 }
 
 impl Node {
@@ -140,6 +142,7 @@ impl Node {
             timeline,
             platform: Arc::new(platform),
             paths: Arc::new(paths),
+            etcd: crate::etcd::Handle::default(),
         }
     }
 }

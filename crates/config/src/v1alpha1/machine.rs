@@ -174,5 +174,5 @@ pub struct SeccompProfile {
     pub name: String,
     /// The profile.
     #[field(keep, required)]
-    pub value: Option<Free>,
+    pub value: Free,
 }

@@ -229,11 +229,7 @@ impl<'a> View<'a> {
         plugins
             .map(|plugin| AdmissionPlugin {
                 name: plugin.name.clone(),
-                configuration: plugin
-                    .configuration
-                    .as_ref()
-                    .and_then(|configuration| configuration.value().cloned())
-                    .unwrap_or_default(),
+                configuration: plugin.configuration.value().cloned().unwrap_or_default(),
             })
             .collect()
     }
@@ -260,10 +256,10 @@ impl<'a> View<'a> {
                 webhook: authorizer.webhook.value().cloned(),
             })
             .collect();
-        for (place, (kind, name)) in [("Node", "node"), ("RBAC", "rbac")].into_iter().enumerate() {
+        for (kind, name) in [("RBAC", "rbac"), ("Node", "node")] {
             if !all.iter().any(|authorizer| authorizer.kind == kind) {
                 let (kind, name) = (kind.to_owned(), name.to_owned());
-                all.insert(place.min(all.len()), Authorizer { kind, name, webhook: None });
+                all.insert(0, Authorizer { kind, name, webhook: None });
             }
         }
         all

@@ -122,6 +122,27 @@ pub fn issue(
     pair(&identity.certificate.to_pem(), &identity.key).map_err(IssueError::Key)
 }
 
+/// Issues what is wanted with a new key of the authority's own kind.
+///
+/// # Errors
+/// When a key or a signature cannot be made.
+pub fn issue_as(
+    authority: &Authority,
+    wanted: &Wanted,
+    usages: &[pki::ExtendedUsage],
+    life: i64,
+    now: i64,
+    random: &mut dyn Random,
+) -> Result<PemEncodedCertificateAndKey, IssueError> {
+    // A clock that runs a little behind the issuer's must not find a certificate of the future.
+    let validity = Validity { not_before: now - MARGIN, not_after: now + life };
+    let identity = authority.issue(&wanted.leaf(usages, validity), random)?;
+    pair(&identity.certificate.to_pem(), &identity.key).map_err(IssueError::Key)
+}
+
+/// How long before its issue a certificate of Kubernetes is valid, in seconds.
+const MARGIN: i64 = 60;
+
 /// A certificate and its key as the resources hold them.
 ///
 /// # Errors

@@ -1,7 +1,10 @@
 //! Secrets: who the node is to others, and what it signs with.
 
+mod etcd;
+pub(crate) mod kubernetes;
 pub mod leaf;
 pub mod os;
+mod renew;
 pub mod sans;
 
 use ::runtime::controller::{RegisterError, Runtime};
@@ -13,5 +16,10 @@ use crate::Node;
 /// # Errors
 /// See [`crate::register`].
 pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
-    os::register(controllers, node)
+    os::register(controllers, node)?;
+    controllers.register(etcd::controller())?;
+    for controller in kubernetes::controllers() {
+        controllers.register(controller)?;
+    }
+    Ok(())
 }

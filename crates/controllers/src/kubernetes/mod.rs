@@ -1,0 +1,52 @@
+//! Kubernetes on this node: from the configuration to a node that is Ready.
+//!
+//! The order in which to read: `config` (settings to specifications), `render` and `static_pod` (the control plane),
+//! `kubelet`, `apply` (the cluster's first objects).
+
+pub mod addresses;
+mod api;
+mod apply;
+mod cni;
+pub(crate) mod config;
+mod kubelet;
+pub(crate) mod object;
+mod render;
+mod static_pod;
+
+use ::runtime::controller::{RegisterError, Runtime};
+use containers::Containerd;
+
+use crate::Node;
+use crate::container::Grants;
+use crate::images::Images;
+
+/// Adds the controllers of this domain.
+pub(crate) fn register(
+    controllers: &mut Runtime,
+    node: &Node,
+    containerd: &Containerd,
+    images: &Images,
+    grants: &Grants,
+) -> Result<(), RegisterError> {
+    let clients = api::Clients::default();
+    config::register(controllers, node)?;
+    for controller in render::controllers(node) {
+        controllers.register(controller)?;
+    }
+    for controller in static_pod::controllers(node) {
+        controllers.register(controller)?;
+    }
+    for controller in kubelet::specs(node) {
+        controllers.register(controller)?;
+    }
+    controllers.register(kubelet::service(
+        node,
+        containerd.clone(),
+        images.clone(),
+        grants.clone(),
+    ))?;
+    controllers.register(kubelet::kubeconfig(node))?;
+    controllers.register(cni::controller(node))?;
+    controllers.register(apply::controller(node, clients.clone()))?;
+    Ok(())
+}
