@@ -14,6 +14,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // The hidden roles of a local cluster's processes; they must begin before any thread does.
+    if let Some(code) = provision::native::hidden_role(std::env::args_os()) {
+        return code;
+    }
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => error.exit(),

@@ -156,7 +156,7 @@ fn section(name: &Ident, docs: &str, members: &[Member<'_>]) -> TokenStream {
 
             fn fields_empty(&self) -> bool {
                 true
-                    #(&& crate::field::Field::is_empty(&self.#idents))*
+                    #(&& crate::field::Field::is_unset(&self.#idents))*
                     #(&& crate::section::Section::fields_empty(&self.#inline_idents))*
             }
 

@@ -21,6 +21,7 @@ pub mod error;
 pub mod field;
 pub mod finding;
 mod free;
+pub mod generate;
 pub mod kinds;
 pub mod list;
 mod load;
@@ -30,6 +31,7 @@ pub mod patch;
 pub mod scalar;
 pub mod section;
 pub mod v1alpha1;
+pub mod validate;
 pub mod view;
 
 pub use config::Config;

@@ -69,7 +69,7 @@ pub trait Section: Clone + Default + PartialEq + std::fmt::Debug + Send + Sync +
     fn merge_fields(&mut self, right: &Self) -> Result<(), MergeError>;
     /// Replaces every secret below.
     fn redact_fields(&mut self, replacement: &str);
-    /// Whether every field is empty.
+    /// Whether no field was given; an empty list that was given counts as given.
     fn fields_empty(&self) -> bool;
     /// Deletes a field or something below it.
     ///

@@ -159,6 +159,12 @@ impl ClusterDirectory {
         self.file(SPEC).exists()
     }
 
+    /// Whether it holds anything of a cluster, planned or begun; only such a directory may be removed.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.exists() || self.file(LOCK).exists() || self.file("secrets.yaml").exists()
+    }
+
     /// Makes it, readable by its owner only: it holds the cluster's keys.
     ///
     /// # Errors

@@ -7,11 +7,15 @@
 
 pub mod apid;
 mod cause;
+mod etcd;
 pub mod feed;
 pub mod frame;
 mod grpc;
+mod inspect;
+pub mod machine;
 pub mod method;
 pub mod procfs;
 pub mod role;
 pub mod state;
+mod time;
 pub mod tls;

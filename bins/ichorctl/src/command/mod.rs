@@ -2,6 +2,7 @@
 
 pub(crate) mod bootstrap;
 pub(crate) mod browse;
+pub(crate) mod cluster;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod containers;

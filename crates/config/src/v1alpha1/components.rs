@@ -44,7 +44,7 @@ pub struct AdmissionPlugin {
     pub name: String,
     /// Its configuration.
     #[field(keep)]
-    pub configuration: Free,
+    pub configuration: Option<Free>,
 }
 
 impl Keyed for AdmissionPlugin {

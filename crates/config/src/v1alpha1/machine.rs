@@ -174,5 +174,5 @@ pub struct SeccompProfile {
     pub name: String,
     /// The profile.
     #[field(keep, required)]
-    pub value: Free,
+    pub value: Option<Free>,
 }

@@ -229,7 +229,11 @@ impl<'a> View<'a> {
         plugins
             .map(|plugin| AdmissionPlugin {
                 name: plugin.name.clone(),
-                configuration: plugin.configuration.value().cloned().unwrap_or_default(),
+                configuration: plugin
+                    .configuration
+                    .as_ref()
+                    .and_then(|configuration| configuration.value().cloned())
+                    .unwrap_or_default(),
             })
             .collect()
     }
@@ -256,10 +260,10 @@ impl<'a> View<'a> {
                 webhook: authorizer.webhook.value().cloned(),
             })
             .collect();
-        for (kind, name) in [("RBAC", "rbac"), ("Node", "node")] {
+        for (place, (kind, name)) in [("Node", "node"), ("RBAC", "rbac")].into_iter().enumerate() {
             if !all.iter().any(|authorizer| authorizer.kind == kind) {
                 let (kind, name) = (kind.to_owned(), name.to_owned());
-                all.insert(0, Authorizer { kind, name, webhook: None });
+                all.insert(place.min(all.len()), Authorizer { kind, name, webhook: None });
             }
         }
         all

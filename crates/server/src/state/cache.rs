@@ -9,7 +9,7 @@ use bytes::Bytes;
 use runtime::{Store, WatchOptions, store::Query};
 use tonic::Status;
 
-use super::{frames, gone};
+use super::frames;
 
 /// How many lists are kept.
 const KEPT: usize = 8;

@@ -1,0 +1,180 @@
+//! The node itself: its tables, its controllers, its sockets, and how it ends.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use controllers::runtime::daemons::{APID_USER, TRUSTD_USER};
+use controllers::runtime::sequencer::{Ending, Sequencer, Signalled};
+use controllers::runtime::service::{Condition, HealthCheck, RunError, Spec, TaskRunner};
+use controllers::{Mode, Node, Paths, Platform};
+use pki::{Random as _, System};
+use runtime::command;
+use runtime::controller::Runtime as Controllers;
+use server::machine::{Machine, serve_state};
+use server::state::Scope;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::log;
+
+/// The exit codes by which init learns how the machine ends.
+const REBOOT: u8 = 100;
+const POWER_OFF: u8 = 101;
+
+const MACHINE_SOCKET: &str = "/system/run/machined/machine.sock";
+const APID_STATE_SOCKET: &str = "/system/run/apid/runtime.sock";
+const TRUSTD_STATE_SOCKET: &str = "/system/run/trustd/runtime.sock";
+
+/// Runs the node until it ends.
+pub(crate) fn run() -> Result<ExitCode> {
+    let logged = log::to_file(Path::new("/var/log/machined.log"));
+    if let Err(error) = logged {
+        tracing::warn!("{error:#}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(4)
+        .thread_name("machined")
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    let ending = runtime.block_on(node())?;
+    // What still runs is nothing that the end of the machine has to wait for.
+    runtime.shutdown_background();
+    Ok(match ending {
+        Ending::Reboot => ExitCode::from(REBOOT),
+        Ending::PowerOff => ExitCode::from(POWER_OFF),
+    })
+}
+
+fn platform() -> Platform {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let name = variable("PLATFORM").unwrap_or_else(|| "metal".to_owned());
+    let mode = match name.as_str() {
+        "container" => Mode::Container,
+        "metal" => Mode::Metal,
+        _ => Mode::Cloud,
+    };
+    Platform {
+        mode,
+        instance_type: variable("TALOSSKU").unwrap_or_default(),
+        user_data: variable("USERDATA"),
+        name,
+    }
+}
+
+async fn node() -> Result<Ending> {
+    let mut machine = [0; 5];
+    System.fill(&mut machine).context("cannot name this start")?;
+    let node = Node::new(platform(), Paths::new("/"), machine);
+    let (commands, requests) = command::channel();
+    let mut controllers = Controllers::new(node.store.clone());
+    controllers::register(&mut controllers, &node)?;
+    let graph = controllers.graph();
+    let api = server::machine::Node {
+        store: node.store.clone(),
+        services: node.services.clone(),
+        events: node.events.clone(),
+        logs: node.logs.clone(),
+        commands,
+        platform: server::machine::Platform {
+            name: node.platform.name.clone(),
+            mode: node.platform.mode.as_str().to_owned(),
+        },
+        places: server::machine::Places::default(),
+        edges: Arc::new(move || graph.edges()),
+    };
+    serve_states(&node)?;
+    node.supervisor.load(machine_service(&node, Machine::new(api))).await;
+    node.supervisor.start("machined").await?;
+    tokio::spawn(controllers.run(std::future::pending()));
+    node.timeline.mark("machine", "machined runs");
+    Ok(Sequencer::new(requests, signals()?).run(node).await)
+}
+
+/// The signals that end the machine in order.
+fn signals() -> Result<mpsc::Receiver<Signalled>> {
+    let (told, signals) = mpsc::channel(2);
+    let kinds = [
+        (SignalKind::terminate(), Signalled::Terminate),
+        (SignalKind::interrupt(), Signalled::Interrupt),
+    ];
+    for (kind, signalled) in kinds {
+        let mut signal = signal(kind).context("cannot receive signals")?;
+        let told = told.clone();
+        tokio::spawn(async move {
+            while signal.recv().await.is_some() {
+                if told.send(signalled).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(signals)
+}
+
+/// A socket that only root and the group `group` can open. One left behind by an earlier machined is replaced.
+fn listen(path: &Path, group: u32) -> io::Result<UnixListener> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+        chown(directory, None, Some(group))?;
+        fs::set_permissions(directory, Permissions::from_mode(0o750))?;
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    chown(path, None, Some(group))?;
+    fs::set_permissions(path, Permissions::from_mode(0o660))?;
+    Ok(listener)
+}
+
+/// What apid and trustd may see of the resources.
+fn serve_states(node: &Node) -> Result<()> {
+    let sockets = [
+        (APID_STATE_SOCKET, Scope::APID, APID_USER),
+        (TRUSTD_STATE_SOCKET, Scope::TRUSTD, TRUSTD_USER),
+    ];
+    for (path, scope, group) in sockets {
+        let listener = listen(&node.paths.at(path), group)
+            .with_context(|| format!("cannot listen on {path}"))?;
+        tokio::spawn(serve_state(node.store.clone(), scope, listener));
+    }
+    Ok(())
+}
+
+/// The machine API as a service of its own.
+fn machine_service(node: &Node, machine: Machine) -> Spec {
+    let path: Arc<PathBuf> = Arc::new(node.paths.at(MACHINE_SOCKET));
+    let check = HealthCheck::new({
+        let path = Arc::clone(&path);
+        move || {
+            let path = Arc::clone(&path);
+            async move {
+                UnixStream::connect(path.as_path())
+                    .await
+                    .map(drop)
+                    .map_err(|error| error.to_string())
+            }
+        }
+    })
+    .when(Condition::file(path.as_path()));
+    let runner = TaskRunner::new(move || {
+        let (machine, path) = (machine.clone(), Arc::clone(&path));
+        async move {
+            let listener = listen(&path, APID_USER).map_err(|error| {
+                RunError::new(format!("cannot listen on {}", path.display()), error)
+            })?;
+            machine.serve(listener).await;
+            Ok(())
+        }
+    });
+    Spec::new("machined", runner).checked(check)
+}
