@@ -38,7 +38,7 @@ macro_rules! commands {
 commands! {
     /// Begin etcd on the first control plane node of a new cluster
     Bootstrap(command::bootstrap::Args) => command::bootstrap::run,
-    /// Create, show and remove local clusters
+    /// Create, show and destroy local clusters
     Cluster(command::cluster::Args) => command::cluster::run,
     /// Print shell completion
     Completion(command::completion::Args) => |arguments, _| command::completion::run(&arguments),

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    // The hidden roles of a local cluster's processes; they must begin before any thread does.
+    // The processes of a local cluster are this program too.
     if let Some(code) = provision::native::hidden_role(std::env::args_os()) {
         return code;
     }

@@ -147,6 +147,16 @@ impl ClusterDirectory {
         self.path.join("nodes").join(name)
     }
 
+    /// The machine configuration a node is started with; its directory is made.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn node_config(&self, name: &str) -> Result<PathBuf, StateError> {
+        let directory = self.node(name);
+        make_directory(&directory)?;
+        Ok(directory.join(NODE_CONFIG))
+    }
+
     /// What a node says on its console.
     #[must_use]
     pub fn console(&self, node: &str) -> PathBuf {
@@ -157,12 +167,6 @@ impl ClusterDirectory {
     #[must_use]
     pub fn exists(&self) -> bool {
         self.file(SPEC).exists()
-    }
-
-    /// Whether it holds anything of a cluster, planned or begun; only such a directory may be removed.
-    #[must_use]
-    pub fn is_ours(&self) -> bool {
-        self.exists() || self.file(LOCK).exists() || self.file("secrets.yaml").exists()
     }
 
     /// Makes it, readable by its owner only: it holds the cluster's keys.
@@ -265,6 +269,8 @@ impl ClusterDirectory {
 
 const SPEC: &str = "cluster.json";
 const LOCK: &str = "lock";
+/// The machine configuration, in a node's directory.
+pub(crate) const NODE_CONFIG: &str = "config.yaml";
 /// The supervisor's own record.
 pub(crate) const SUPERVISOR: &str = "supervisor.json";
 /// The cgroup's record.

@@ -77,7 +77,6 @@ pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
     store(&path, &incoming)
 }
 
-/// Reads a kubeconfig.
 pub(crate) fn parse(text: &str) -> anyhow::Result<Value> {
     Ok(yaml::parse(text.as_bytes())?
         .into_iter()
@@ -106,8 +105,7 @@ pub(crate) fn default_path() -> anyhow::Result<PathBuf> {
     Ok(Path::new(&home).join(".kube/config"))
 }
 
-/// Writes a kubeconfig.
-pub(crate) fn store(path: &Path, content: &Value) -> anyhow::Result<()> {
+fn store(path: &Path, content: &Value) -> anyhow::Result<()> {
     if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("making {}", directory.display()))?;

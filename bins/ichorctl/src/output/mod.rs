@@ -2,7 +2,6 @@
 
 pub(crate) mod age;
 pub(crate) mod failure;
-pub(crate) mod progress;
 pub(crate) mod size;
 pub(crate) mod style;
 pub(crate) mod table;

@@ -13,8 +13,8 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// Where the proxy listens.
-pub(crate) const PROXY_PORT: u16 = 3128;
+/// Where the proxy listens, on the gateway's address.
+pub const PROXY_PORT: u16 = 3128;
 const DNS_PORT: u16 = 53;
 /// How long a name server may take; resolvers ask again after about as long.
 const DNS_PATIENCE: Duration = Duration::from_secs(5);

@@ -26,6 +26,7 @@ use sys::process::{Spawn, SpawnError, Stdio};
 use thiserror::Error;
 
 pub use control::{Command, ControlError, NodeState, ask};
+pub use egress::PROXY_PORT;
 pub use power::Power;
 
 use crate::state::{ClusterDirectory, GROUP, GroupRecord, ProcessRecord, SUPERVISOR, StateError};

@@ -18,12 +18,12 @@ use thiserror::Error;
 use super::fabric::{Fabric, FabricError};
 use super::launch::{Bind, Launch};
 use crate::spec::{ClusterSpec, NodeSpec};
-use crate::state::{ClusterDirectory, ProcessRecord, StateError, make_directory, write_file};
+use crate::state::{
+    ClusterDirectory, NODE_CONFIG, ProcessRecord, StateError, make_directory, write_file,
+};
 
 /// The record of a node's first process, in the node's directory.
 pub(crate) const FIRST_PROCESS: &str = "init.json";
-/// The machine configuration a node is started with, in the node's directory.
-pub(crate) const CONFIG: &str = "config.yaml";
 /// The kernel takes no longer argument or variable (`MAX_ARG_STRLEN`), less some room for its name.
 const LONGEST_VARIABLE: usize = 131_072 - 64;
 
@@ -144,7 +144,7 @@ fn prepare(
     if let Some(cache) = &place.cluster.image_cache {
         binds.push(bind(cache.clone(), "/system/imagecache/disk", true));
     }
-    let path = directory.file(CONFIG);
+    let path = directory.file(NODE_CONFIG);
     let config = match fs::read(&path) {
         Ok(config) => Some(config),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,

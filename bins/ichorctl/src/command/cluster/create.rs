@@ -1,181 +1,166 @@
-//! `cluster create`: plan, configure, start, bootstrap, wait.
+//! `cluster create`: from nothing to nodes that are ready.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::PathBuf,
-    time::Duration,
-};
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use api::{cluster::ClusterInfo, machine::BootstrapRequest};
-use client::{CallError, Connection, ConnectionOptions, Endpoint, Named, Node, Trust};
-use pki::{Context, Secrets, System};
-use provision::{
-    native,
-    spec::{
-        ClusterSpec, Forward, KUBERNETES_API_PORT, MACHINE_API_PORT, Request, Role, RootImage, Size,
-    },
-    state::ClusterDirectory,
+use client::{AccessFile, Connection, ConnectionOptions, Endpoint, Node, Search, Trust};
+use pki::{Access, Secrets, System};
+use provision::native;
+use provision::preflight::{self, Host, Severity};
+use provision::spec::{
+    ClusterSpec, Forward, KUBERNETES_API_PORT, MACHINE_API_PORT, Request, RootImage, Size,
 };
-use tokio::time::Instant;
+use provision::state::ClusterDirectory;
 
-use super::{
-    Place, kept, machines,
-    ready::{self, Wanted},
-};
-use crate::{
-    command::{get, health, kubeconfig},
-    files,
-    output::{age, progress::Progress, size, table::Table, value},
-    remote,
-};
-
-/// What a cluster is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Provisioner {
-    /// Linux namespaces on this machine
-    Native,
-}
+use super::progress::Progress;
+use super::{Place, configuration, health, kubeconfig, show};
+use crate::output::{age, style};
+use crate::{files, remote};
 
 /// Arguments of `cluster create`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// What the machines are made of
-    #[arg(value_enum, default_value = "native")]
-    provisioner: Provisioner,
-    /// Root image of the machines: a squashfs file, or a directory with its content [default: image/root.sqfs beside this program's directory]
-    #[arg(long, value_name = "PATH")]
-    root_image: Option<PathBuf>,
-    /// Directory with container images (OCI layout) that the machines ask before any registry
-    #[arg(long, value_name = "DIR")]
-    image_cache: Option<PathBuf>,
-    /// How many control plane nodes
+pub(super) struct Args {
+    /// Kind of cluster: nodes in namespaces of this machine
+    #[arg(default_value = "native", value_parser = ["native"])]
+    provisioner: String,
+    /// Number of control planes
     #[arg(long, value_name = "N", default_value_t = 1)]
     controlplanes: usize,
-    /// How many workers
+    /// Number of workers
     #[arg(long, value_name = "N", default_value_t = 1)]
     workers: usize,
-    /// Network of the machines
-    #[arg(long, value_name = "CIDR", default_value = "10.5.0.0/24")]
+    /// Network of the nodes
+    #[arg(long, visible_alias = "subnet", default_value = "10.5.0.0/24")]
     cidr: ipnet::Ipv4Net,
     /// Largest packet of that network
     #[arg(long, default_value_t = 1500)]
     mtu: u32,
-    /// Processors of each control plane node
-    #[arg(long, value_name = "N", default_value = "2.0", value_parser = cpus)]
+    /// Processors of each control plane
+    #[arg(long, value_name = "N", default_value = "2.0", value_parser = processors)]
     cpus_controlplanes: u32,
     /// Processors of each worker
-    #[arg(long, value_name = "N", default_value = "2.0", value_parser = cpus)]
+    #[arg(long, value_name = "N", default_value = "2.0", value_parser = processors)]
     cpus_workers: u32,
-    /// Memory of each control plane node
-    #[arg(long, value_name = "SIZE", default_value = "2.0GiB", value_parser = size::parse)]
+    /// Memory of each control plane
+    #[arg(long, value_name = "SIZE", default_value = "2.0GiB", value_parser = memory)]
     memory_controlplanes: u64,
     /// Memory of each worker
-    #[arg(long, value_name = "SIZE", default_value = "2.0GiB", value_parser = size::parse)]
+    #[arg(long, value_name = "SIZE", default_value = "2.0GiB", value_parser = memory)]
     memory_workers: u64,
+    /// Root image of the nodes: a squashfs file or a directory
+    #[arg(long, value_name = "PATH", default_value = "out/image/root.sqfs")]
+    root_image: PathBuf,
+    /// Container images that the nodes ask first; without, they pull everything from the network
+    #[arg(long, value_name = "DIRECTORY")]
+    image_cache: Option<PathBuf>,
     #[command(flatten)]
-    machines: machines::Args,
-    /// Wait until the cluster is well
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
-    wait: bool,
-    /// How long to wait
-    #[arg(long, value_name = "SPAN", default_value = "20m", value_parser = age::parse)]
-    wait_timeout: Duration,
-    /// Put the cluster into your own client configuration and kubeconfig, too
+    configuration: configuration::Args,
+    /// Where the client configuration goes besides the cluster's directory
+    #[arg(long, value_name = "FILE")]
+    talosconfig_destination: Option<PathBuf>,
+    /// Where the kubeconfig goes besides the cluster's directory
+    #[arg(long, value_name = "FILE")]
+    kubeconfig_destination: Option<PathBuf>,
+    /// Also add the cluster to the user's own client configuration and kubeconfig
     #[arg(long)]
     merge: bool,
+    /// Wait until the cluster works
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    wait: bool,
+    /// How long to wait for it
+    #[arg(long, value_name = "SPAN", default_value = "20m", value_parser = age::parse)]
+    wait_timeout: Duration,
 }
 
-fn cpus(text: &str) -> Result<u32, String> {
-    let wrong = || format!("{text:?} is not a number of processors such as 2 or 0.5");
-    let number: f64 = text.parse().map_err(|_| wrong())?;
+fn processors(text: &str) -> Result<u32, String> {
+    let number: f64 = text.parse().map_err(|_| "expected a number such as 2.0".to_owned())?;
     if !(0.1..=1024.0).contains(&number) {
-        return Err(wrong());
+        return Err("expected 0.1 to 1024 processors".to_owned());
     }
-    // The range above fits a u32 of thousandths.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // In range by the check above.
     Ok((number * 1000.0).round() as u32)
 }
 
-/// Creates the cluster, or starts it again.
-pub(crate) fn run(place: &Place, arguments: &Args) -> anyhow::Result<()> {
-    let state = place.state()?;
-    let directory = place.directory()?;
-    let planned = plan(place, arguments)?;
-    let mut progress = Progress::new(if arguments.wait { 7 } else { 2 });
-
-    progress.phase("secrets and configurations");
-    let known = directory.exists();
-    let spec = if known {
-        compare(&directory, &planned)?
-    } else {
-        prepare(&directory, planned, arguments)?
-    };
-    let context = access(&directory, &spec)?;
-    kept::store_access(&directory, &state, &spec.name, &context)?;
-    if arguments.merge {
-        let path = client::Search::from_environment(None).choose()?;
-        kept::put_access(&path, &spec.name, &context)?;
+fn memory(text: &str) -> Result<u64, String> {
+    let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let expected =
+        || "expected a size such as 2.0GiB or 1536MiB; a bare number is in MiB".to_owned();
+    let (number, shift) = units
+        .into_iter()
+        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))
+        .unwrap_or((text, 20));
+    let number: f64 = number.trim().parse().map_err(|_| expected())?;
+    if !(0.0..=1e9).contains(&number) {
+        return Err(expected());
     }
-
-    progress.phase("machines started");
-    if let Err(error) = native::start(&directory) {
-        // What was made for a cluster that never ran is not left behind.
-        if !known {
-            directory.remove()?;
-            kept::forget(&state, &spec.name)?;
-            std::fs::remove_dir(&state).ok();
-        }
-        return Err(error.into());
-    }
-    if !arguments.wait {
-        progress.finish();
-        return Ok(());
-    }
-    remote::block_on(async {
-        let deadline = Instant::now() + arguments.wait_timeout;
-        let nodes = nodes(&spec, &context)?;
-        let kubeconfig = wait(&spec, &nodes, deadline, &mut progress).await?;
-        kept::store_kubeconfig(&directory, &state, &kubeconfig)?;
-        if arguments.merge {
-            kubeconfig::merge_file(&kubeconfig::default_path()?, &kubeconfig, true)?;
-        }
-        progress.phase("cluster healthy");
-        let first = nodes.first().context("the cluster has no node")?;
-        let left = deadline.saturating_duration_since(Instant::now());
-        health::check(first, left, expected(&spec), |line| progress.detail(line)).await?;
-        let table = summary(&spec, &nodes).await;
-        let took = progress.finish();
-        eprintln!("the cluster is ready after {:.1} s\n", took.as_secs_f64());
-        files::print(&table.to_string())
-    })
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // In range by the check above.
+    let thousandths = (number * 1000.0).round() as u64;
+    Ok(((u128::from(thousandths) << shift) / 1000).try_into().unwrap_or(u64::MAX))
 }
 
-fn plan(place: &Place, arguments: &Args) -> anyhow::Result<ClusterSpec> {
-    let root = match &arguments.root_image {
-        Some(path) => std::path::absolute(path)?,
-        None => default_root_image()?,
-    };
-    let root = if root.is_dir() {
-        RootImage::Directory(root)
-    } else if root.is_file() {
-        RootImage::Squashfs(root)
-    } else {
-        bail!(
-            "there is no root image at {}; build one with `make build`, or name it with --root-image",
-            root.display()
-        );
-    };
-    let image_cache = match &arguments.image_cache {
-        Some(path) if !path.is_dir() => {
-            bail!(
-                "the image cache {} is not a directory; build it with `make build`",
-                path.display()
-            )
+/// The phases that are shown.
+const PHASES: usize = 7;
+
+/// Creates the cluster, or finishes what an interrupted run has begun.
+pub(super) fn run(arguments: Args, place: &Place) -> anyhow::Result<()> {
+    let state = place.state()?;
+    let directory = place.directory()?;
+    let mut progress = Progress::new(PHASES);
+    let wanted = request(&arguments, place)?.plan()?;
+    let spec = progress.phase("check the host", |_| {
+        let spec = reuse_or_plan(&directory, wanted)?;
+        let running = native::ask(directory.path(), &native::Command::Status).is_ok();
+        if !running {
+            check_host(&spec, &state)?;
         }
-        Some(path) => Some(std::path::absolute(path)?),
-        None => None,
+        Ok(spec)
+    })?;
+    let access = progress.phase("secrets and configurations", |_| {
+        directory.create()?;
+        directory.save_spec(&spec)?;
+        prepare(&arguments, &spec, &directory)
+    })?;
+    progress.phase("start the nodes", |step| {
+        let started = native::start(&directory)?;
+        step.detail(if started { "" } else { "they run already" });
+        Ok(())
+    })?;
+    if arguments.wait {
+        let nodes = connect(&access, &spec)?;
+        let limit = arguments.wait_timeout;
+        remote::block_on(async {
+            let work = start_kubernetes(&mut progress, &nodes, &spec, &directory);
+            match tokio::time::timeout(limit, work).await {
+                Ok(result) => result,
+                Err(_) => bail!(
+                    "the cluster was not ready within {limit:?}; `ichorctl cluster logs` and `ichorctl --talosconfig {} services` show what it waits for; the same command goes on waiting",
+                    directory.file(TALOSCONFIG).display()
+                ),
+            }
+        })?;
+    }
+    publish(&arguments, &directory, &access)?;
+    let states = native::ask(directory.path(), &native::Command::Status)?;
+    files::print(&show::text(&arguments.provisioner, &spec, &states))?;
+    files::print(&next_commands(&directory, arguments.wait))?;
+    eprintln!("\nready after {:.1} s", progress.elapsed().as_secs_f64());
+    Ok(())
+}
+
+const SECRETS: &str = "secrets.yaml";
+const TALOSCONFIG: &str = "talosconfig";
+const KUBECONFIG: &str = "kubeconfig";
+
+fn request(arguments: &Args, place: &Place) -> anyhow::Result<Request> {
+    let absolute = |path: &Path| {
+        std::path::absolute(path).with_context(|| format!("finding {}", path.display()))
     };
+    let root = absolute(&arguments.root_image)?;
     Ok(Request {
         name: place.name.clone(),
         network: arguments.cidr,
@@ -187,79 +172,101 @@ fn plan(place: &Place, arguments: &Args) -> anyhow::Result<ClusterSpec> {
             memory: arguments.memory_controlplanes,
         },
         worker_size: Size { millicpus: arguments.cpus_workers, memory: arguments.memory_workers },
-        root,
-        image_cache,
-    }
-    .plan()?)
+        root: if root.is_dir() { RootImage::Directory(root) } else { RootImage::Squashfs(root) },
+        image_cache: arguments.image_cache.as_deref().map(absolute).transpose()?,
+    })
 }
 
-/// Beside the program's directory, where a build puts both.
-fn default_root_image() -> anyhow::Result<PathBuf> {
-    let program = std::env::current_exe().context("finding this program")?;
-    let out = program.parent().and_then(|bin| bin.parent());
-    Ok(out.map(|out| out.join("image/root.sqfs")).unwrap_or_default())
-}
-
-/// The cluster as it was created, when that is what is asked for now.
-fn compare(directory: &ClusterDirectory, planned: &ClusterSpec) -> anyhow::Result<ClusterSpec> {
-    let known = directory.spec()?;
-    let same = ClusterSpec { forwards: Vec::new(), ..known.clone() } == *planned;
-    if !same {
-        bail!(
-            "the cluster {:?} exists with other settings; remove it first with `ichorctl cluster destroy --name {}`, or choose another --name",
-            known.name,
-            known.name
-        );
-    }
-    Ok(known)
-}
-
-/// Writes everything that the cluster is started from; the plan comes last, so that an interrupted preparation is begun anew.
-fn prepare(
+/// The cluster that is there if it is the one wanted, else the new plan with ports of this host.
+fn reuse_or_plan(
     directory: &ClusterDirectory,
-    mut spec: ClusterSpec,
-    arguments: &Args,
+    mut wanted: ClusterSpec,
 ) -> anyhow::Result<ClusterSpec> {
-    directory.create()?;
-    let addresses: Vec<Ipv4Addr> = spec.control_planes().map(|node| node.address).collect();
+    if directory.exists() {
+        let existing = directory.spec()?;
+        wanted.forwards.clone_from(&existing.forwards);
+        if existing != wanted {
+            bail!(
+                "there is a cluster {:?} already, and it is another one than asked for; remove it with `ichorctl cluster destroy --name {}`, or choose another --name",
+                existing.name,
+                existing.name
+            );
+        }
+        return Ok(existing);
+    }
+    let nodes: Vec<_> = wanted.control_planes().map(|node| node.address).collect();
     for port in [MACHINE_API_PORT, KUBERNETES_API_PORT] {
-        spec.forwards.push(Forward { listen: free_port()?, port, nodes: addresses.clone() });
+        wanted.forwards.push(Forward { listen: free_address()?, port, nodes: nodes.clone() });
     }
-    let secrets = Secrets::generate(remote::now(), &mut System)?;
-    files::write(&directory.file(SECRETS), secrets.to_yaml().as_bytes(), 0o600)?;
-    for (node, configuration) in machines::configurations(&spec, &secrets, &arguments.machines)? {
-        let home = directory.node(&node);
-        std::fs::create_dir_all(&home).with_context(|| format!("making {}", home.display()))?;
-        files::write(&home.join("config.yaml"), configuration.as_bytes(), 0o600)?;
+    Ok(wanted)
+}
+
+fn free_address() -> anyhow::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .context("finding a free port on 127.0.0.1")
+}
+
+/// Says everything that is missing, or goes on.
+fn check_host(spec: &ClusterSpec, state: &Path) -> anyhow::Result<()> {
+    let findings = preflight::judge(&Host::look(spec, state), spec);
+    let (missing, warnings): (Vec<_>, Vec<_>) =
+        findings.into_iter().partition(|finding| finding.severity == Severity::Missing);
+    for warning in warnings {
+        eprintln!("{} {warning}", style::warning("warning:"));
     }
-    directory.save_spec(&spec)?;
-    Ok(spec)
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<_> = missing.iter().map(|finding| format!("\n  - {finding}")).collect();
+    bail!("this machine cannot run the cluster yet; nothing was started:{}", list.concat())
 }
 
-const SECRETS: &str = "secrets.yaml";
-
-/// A port that nobody listens on now; the supervisor takes it in a moment, and says so when somebody was faster.
-fn free_port() -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
-    listener.local_addr().context("finding a free port")
+/// Makes what is not there yet: secrets once, configurations from them.
+fn prepare(
+    arguments: &Args,
+    spec: &ClusterSpec,
+    directory: &ClusterDirectory,
+) -> anyhow::Result<Access> {
+    let path = directory.file(SECRETS);
+    let secrets = if path.exists() {
+        Secrets::from_yaml(&fs::read(&path).with_context(|| format!("reading {}", path.display()))?)
+            .with_context(|| format!("using {}", path.display()))?
+    } else {
+        let secrets = Secrets::generate(remote::now(), &mut System)?;
+        files::write(&path, secrets.to_yaml().as_bytes(), 0o600)?;
+        secrets
+    };
+    for node in &spec.nodes {
+        let path = directory.node_config(&node.name)?;
+        if !path.exists() {
+            let text = configuration::of(&arguments.configuration, spec, node, &secrets)?;
+            files::write(&path, text.as_bytes(), 0o600)?;
+        }
+    }
+    let path = directory.file(TALOSCONFIG);
+    if !path.exists() {
+        let identity = secrets.client(&["os:admin".to_owned()], remote::now(), &mut System)?;
+        let mut context = pki::Context::new(&secrets.os.certificate, &identity)?;
+        let endpoint = spec.forwarded(MACHINE_API_PORT).context("the cluster has no API port")?;
+        context.endpoints = vec![endpoint.to_string()];
+        context.nodes = spec.nodes.iter().map(|node| node.address.to_string()).collect();
+        files::write(&path, Access::with(&spec.name, context).to_yaml().as_bytes(), 0o600)?;
+    }
+    Ok(AccessFile::load(path)?.access)
 }
 
-/// The client configuration: kept while its certificate is good, otherwise made from the secrets.
-fn access(directory: &ClusterDirectory, spec: &ClusterSpec) -> anyhow::Result<Context> {
-    let text = std::fs::read(directory.file(SECRETS)).context("reading the cluster's secrets")?;
-    let secrets = Secrets::from_yaml(&text)?;
-    let identity = secrets.client(&["os:admin".to_owned()], remote::now(), &mut System)?;
-    let mut context = Context::new(&secrets.os.certificate, &identity)?;
-    context.endpoints = spec.forwarded(MACHINE_API_PORT).iter().map(ToString::to_string).collect();
-    context.nodes = spec.nodes.iter().map(|node| node.address.to_string()).collect();
-    Ok(context)
-}
-
-fn nodes(spec: &ClusterSpec, context: &Context) -> anyhow::Result<Vec<Node>> {
-    let endpoints: Result<Vec<Endpoint>, _> =
-        context.endpoints.iter().map(|endpoint| endpoint.parse()).collect();
+/// Every node, reached through the forwarded port, control planes first.
+fn connect(access: &Access, spec: &ClusterSpec) -> anyhow::Result<Vec<Node>> {
+    let context =
+        access.context(&spec.name).context("the client configuration is not this cluster's")?;
+    let endpoints = context
+        .endpoints
+        .iter()
+        .map(|text| text.parse::<Endpoint>().map_err(anyhow::Error::from))
+        .collect::<Result<Vec<_>, _>>()?;
     let connection = Connection::open(&ConnectionOptions {
-        endpoints: endpoints?,
+        endpoints,
         trust: Trust::Mutual {
             ca: context.ca.clone(),
             crt: context.crt.clone(),
@@ -268,117 +275,81 @@ fn nodes(spec: &ClusterSpec, context: &Context) -> anyhow::Result<Vec<Node>> {
         cluster: None,
         basic: None,
     })?;
-    Ok(spec.nodes.iter().map(|node| connection.node(&node.address.to_string())).collect())
+    Ok(context.nodes.iter().map(|node| connection.node(node)).collect())
 }
 
-fn expected(spec: &ClusterSpec) -> ClusterInfo {
-    let of = |role| {
-        spec.nodes
-            .iter()
-            .filter(|node| node.role == role)
-            .map(|node| node.address.to_string())
-            .collect()
-    };
-    ClusterInfo {
-        control_plane_nodes: of(Role::ControlPlane),
-        worker_nodes: of(Role::Worker),
-        force_endpoint: String::new(),
-    }
-}
-
-/// From machines that have power to nodes that are Ready. Gives the kubeconfig.
-async fn wait(
-    spec: &ClusterSpec,
-    nodes: &[Node],
-    deadline: Instant,
+async fn start_kubernetes(
     progress: &mut Progress,
-) -> anyhow::Result<yaml::Value> {
+    nodes: &[Node],
+    spec: &ClusterSpec,
+    directory: &ClusterDirectory,
+) -> anyhow::Result<()> {
     let first = nodes.first().context("the cluster has no node")?;
-    progress.phase("API answers");
-    ready::before(
-        deadline,
-        "waiting for the API of the first machine",
-        ready::answers(first, deadline),
-    )
-    .await?;
-
-    progress.phase("etcd started");
-    let runtime = Wanted {
-        kind: "Services.v1alpha1.talos.dev",
-        namespace: "runtime",
-        id: "cri",
-        what: "the container runtime",
-        test: ready::service_is_healthy,
-    };
-    ready::resource(first, &runtime, deadline, progress).await?;
-    bootstrap(first).await?;
-    let etcd = Wanted { id: "etcd", what: "etcd", ..runtime };
-    ready::resource(first, &etcd, deadline, progress).await?;
-
-    progress.phase("control plane ready");
-    let text = kubeconfig::fetch(first).await?;
-    let server = spec
-        .forwarded(KUBERNETES_API_PORT)
-        .map(|address| format!("https://{address}"))
-        .context("the cluster has no way to its Kubernetes API")?;
-    let kubeconfig = kubeconfig::with_server(&text, &server)?;
-    let machine = Wanted {
-        kind: "MachineStatuses.runtime.talos.dev",
-        namespace: "runtime",
-        id: "machine",
-        what: "the machine to be ready",
-        test: ready::machine_is_ready,
-    };
-    let planes = spec.control_planes().count();
-    for node in nodes.iter().take(planes) {
-        ready::resource(node, &machine, deadline, progress).await?;
-    }
-    progress.phase("workers ready");
-    for node in nodes.iter().skip(planes) {
-        ready::before(deadline, "waiting for the API of a worker", ready::answers(node, deadline))
-            .await?;
-        ready::resource(node, &machine, deadline, progress).await?;
-    }
-    Ok(kubeconfig)
+    progress
+        .phase_async("wait for the machine API", async |_| health::api(first, directory).await)
+        .await?;
+    progress.phase_async("bootstrap etcd", async |_| health::bootstrap(first).await).await?;
+    progress
+        .phase_async("wait for every node", async |step| health::ready(nodes, step).await)
+        .await?;
+    progress
+        .phase_async("kubeconfig", async |_| {
+            let server = spec
+                .forwarded(KUBERNETES_API_PORT)
+                .context("the cluster has no Kubernetes port")?;
+            let text = kubeconfig::fetch(first, server).await?;
+            files::write(&directory.file(KUBECONFIG), text.as_bytes(), 0o600)
+        })
+        .await
 }
 
-/// Begins etcd, unless it was begun before.
-async fn bootstrap(node: &Node) -> Result<(), CallError> {
-    let request = BootstrapRequest { recover_etcd: false, recover_skip_hash_check: false };
-    match node.machine().bootstrap(request).await.named(node, "MachineService/Bootstrap") {
-        Err(error) if error.code() == tonic::Code::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-        Ok(_) => Ok(()),
+/// Copies and merges the access files to where they were asked for.
+fn publish(arguments: &Args, directory: &ClusterDirectory, access: &Access) -> anyhow::Result<()> {
+    let copies = [
+        (TALOSCONFIG, &arguments.talosconfig_destination),
+        (KUBECONFIG, &arguments.kubeconfig_destination),
+    ];
+    for (name, destination) in copies {
+        let source = directory.file(name);
+        if let (Some(destination), true) = (destination, source.exists()) {
+            let content =
+                fs::read(&source).with_context(|| format!("reading {}", source.display()))?;
+            files::write(destination, &content, 0o600)?;
+        }
     }
+    if arguments.merge {
+        let mut own = AccessFile::load(Search::from_environment(None).choose()?)?;
+        for (old, new) in own.access.merge(access.clone()) {
+            eprintln!("the context {old} is called {new} in {}", own.path.display());
+        }
+        own.save()?;
+        kubeconfig::merge_into_users(&directory.file(KUBECONFIG))?;
+    }
+    Ok(())
 }
 
-async fn summary(spec: &ClusterSpec, nodes: &[Node]) -> Table {
-    let mut table = Table::new(["NAME", "ROLE", "ADDRESS", "KUBERNETES", "VERSION"]);
-    for (spec, node) in spec.nodes.iter().zip(nodes) {
-        let statuses =
-            get::list(node, "k8s", "NodeStatuses.kubernetes.talos.dev").await.unwrap_or_default();
-        let ready = statuses
-            .first()
-            .and_then(|status| get::spec(status).ok())
-            .and_then(|spec| spec.entry("nodeReady").map(value::cell));
-        let version = node.machine().version(()).await.named(node, "MachineService/Version");
-        let tag = version
-            .ok()
-            .and_then(|answer| answer.messages.into_iter().next())
-            .and_then(|message| message.version)
-            .map(|version| version.tag);
-        table.row(vec![
-            spec.name.clone(),
-            spec.role.to_string(),
-            spec.address.to_string(),
-            match ready.as_deref() {
-                Some("true") => "Ready",
-                Some(_) => "NotReady",
-                None => "-",
-            }
-            .to_owned(),
-            tag.unwrap_or_else(|| "-".to_owned()),
-        ]);
+fn next_commands(directory: &ClusterDirectory, waited: bool) -> String {
+    let file = |name| directory.file(name).display().to_string();
+    let mut text = format!("\nTry next:\n\n  export TALOSCONFIG={}\n", file(TALOSCONFIG));
+    if waited {
+        text.push_str(&format!("  kubectl --kubeconfig {} get pods -A\n", file(KUBECONFIG)));
     }
-    table
+    text.push_str("  ichorctl dashboard\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_understood_or_refused() {
+        assert_eq!(memory("2.0GiB"), Ok(2 << 30));
+        assert_eq!(memory("1536MiB"), Ok(1536 << 20));
+        assert_eq!(memory("2048"), Ok(2 << 30));
+        assert!(memory("2 GB").is_err() && memory("-1").is_err() && memory("x").is_err());
+        assert_eq!(processors("2.0"), Ok(2000));
+        assert_eq!(processors("0.5"), Ok(500));
+        assert!(processors("0").is_err() && processors("x").is_err() && processors("NaN").is_err());
+    }
 }

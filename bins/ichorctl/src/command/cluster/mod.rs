@@ -1,13 +1,18 @@
-//! `cluster`: local clusters.
+//! `cluster`: local clusters on this machine.
 
+mod configuration;
 mod create;
 mod destroy;
-mod kept;
-mod machines;
-mod ready;
+mod health;
+mod kubeconfig;
+mod power;
+mod progress;
 mod show;
 
 use std::path::PathBuf;
+
+use anyhow::Context as _;
+use provision::state::ClusterDirectory;
 
 use crate::remote::RemoteArgs;
 
@@ -21,48 +26,60 @@ pub(crate) struct Args {
 }
 
 /// Which cluster.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Place {
+#[derive(Debug, clap::Args)]
+struct Place {
     /// Name of the cluster
-    #[arg(long, global = true, default_value = "ichor")]
+    #[arg(long, global = true, default_value = "ichor-default")]
     name: String,
-    /// Directory that local clusters are kept in [default: ~/.ichor/clusters]
-    #[arg(long, global = true, value_name = "DIR")]
+    /// Directory with the clusters' directories [default: ~/.ichor/clusters]
+    #[arg(long, global = true, value_name = "DIRECTORY")]
     state: Option<PathBuf>,
+}
+
+impl Place {
+    /// The directory with all clusters.
+    fn state(&self) -> anyhow::Result<PathBuf> {
+        let state = match &self.state {
+            Some(state) => state.clone(),
+            None => std::env::home_dir()
+                .filter(|home| home.is_absolute())
+                .map(|home| home.join(".ichor/clusters"))
+                .context("there is no home directory; name the clusters' directory with --state")?,
+        };
+        // The supervisor has another working directory.
+        std::path::absolute(&state).with_context(|| format!("finding {}", state.display()))
+    }
+
+    fn directory(&self) -> anyhow::Result<ClusterDirectory> {
+        Ok(ClusterDirectory::new(&self.state()?, &self.name))
+    }
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Create a cluster, or start it again
+    /// Create a cluster, or start the one that is there
     Create(Box<create::Args>),
+    /// Show a cluster and its nodes
+    Show(show::Args),
     /// Remove a cluster and everything that came with it
     Destroy(destroy::Args),
-    /// Show a cluster
-    Show,
-}
-
-impl Place {
-    fn state(&self) -> anyhow::Result<PathBuf> {
-        if let Some(path) = &self.state {
-            return Ok(std::path::absolute(path)?);
-        }
-        let home = std::env::var_os("HOME").ok_or_else(|| {
-            anyhow::anyhow!("HOME is not set, so --state must say where clusters are kept")
-        })?;
-        Ok(PathBuf::from(home).join(".ichor/clusters"))
-    }
-
-    fn directory(&self) -> anyhow::Result<provision::state::ClusterDirectory> {
-        Ok(provision::state::ClusterDirectory::new(&self.state()?, &self.name))
-    }
+    /// Print what a node says on its console
+    Logs(power::LogsArgs),
+    /// Restart a node the hard way: cut its power and give it back
+    Reboot(power::RebootArgs),
+    /// Cut or give a node's power
+    Power(power::PowerArgs),
 }
 
 /// Runs the command.
-pub(crate) fn run(arguments: Args, _before: &RemoteArgs) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: Args, _: &RemoteArgs) -> anyhow::Result<()> {
     let place = arguments.place;
     match arguments.command {
-        Command::Create(arguments) => create::run(&place, &arguments),
-        Command::Destroy(arguments) => destroy::run(&place, &arguments),
-        Command::Show => show::run(&place),
+        Command::Create(arguments) => create::run(*arguments, &place),
+        Command::Show(arguments) => show::run(&arguments, &place.directory()?),
+        Command::Destroy(arguments) => destroy::run(&arguments, &place.directory()?),
+        Command::Logs(arguments) => power::logs(&arguments, &place.directory()?),
+        Command::Reboot(arguments) => power::reboot(&arguments, &place.directory()?),
+        Command::Power(arguments) => power::power(&arguments, &place.directory()?),
     }
 }

@@ -1,21 +1,33 @@
-//! `cluster show`.
+//! `cluster show`: what a cluster consists of and how it is.
 
-use provision::{native, spec::ClusterSpec};
+use provision::native::{self, Command, NodeState};
+use provision::spec::{ClusterSpec, KUBERNETES_API_PORT};
+use provision::state::ClusterDirectory;
 
-use super::Place;
-use crate::{files, output::table::Table};
+use crate::files;
+use crate::output::table::Table;
 
-/// Shows the cluster.
-pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
-    let directory = place.directory()?;
+/// Arguments of `cluster show`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Kind of cluster
+    #[arg(long, default_value = "native", value_parser = ["native"])]
+    provisioner: String,
+}
+
+pub(super) fn run(arguments: &Args, directory: &ClusterDirectory) -> anyhow::Result<()> {
     let spec = directory.spec()?;
-    // A cluster that is not running has nobody to ask; its nodes are off then.
-    let states = native::ask(directory.path(), &native::Command::Status).unwrap_or_default();
+    let states = native::ask(directory.path(), &Command::Status).unwrap_or_default();
+    files::print(&text(&arguments.provisioner, &spec, &states))
+}
+
+/// Everything about a cluster. Nodes without a state are off: their supervisor does not run.
+pub(super) fn text(provisioner: &str, spec: &ClusterSpec, states: &[NodeState]) -> String {
     let endpoint = spec
-        .forwarded(provision::spec::KUBERNETES_API_PORT)
+        .forwarded(KUBERNETES_API_PORT)
         .map_or_else(|| "-".to_owned(), |address| format!("https://{address}"));
     let facts = [
-        ("PROVISIONER", "native".to_owned()),
+        ("PROVISIONER", provisioner.to_owned()),
         ("NAME", spec.name.clone()),
         ("NETWORK NAME", spec.name.clone()),
         ("NETWORK CIDR", spec.network.to_string()),
@@ -25,30 +37,66 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
     ];
     let mut text = String::new();
     for (name, value) in facts {
-        text.push_str(&format!("{name:<22}{value}\n"));
+        text.push_str(&format!("{name:<21}{value}\n"));
     }
     text.push_str("\nNODES:\n\n");
-    text.push_str(&nodes(&spec, &states).to_string());
-    files::print(&text)
-}
-
-fn nodes(spec: &ClusterSpec, states: &[native::NodeState]) -> Table {
     let mut table = Table::new(["NAME", "TYPE", "IP", "CPU", "RAM", "DISK", "POWER"]);
     for node in &spec.nodes {
-        let cores = node.size.millicpus;
-        // A size of memory is shown with one digit.
-        #[allow(clippy::cast_precision_loss)]
-        let memory = node.size.memory as f64 / f64::from(1 << 30);
-        let power = states.iter().find(|state| state.name == node.name);
+        let state = states.iter().find(|state| state.name == node.name);
         table.row(vec![
             node.name.clone(),
             node.role.to_string(),
             node.address.to_string(),
-            format!("{}.{:02}", cores / 1000, cores % 1000 / 10),
-            format!("{memory:.1} GiB"),
+            format!("{:.2}", f64::from(node.size.millicpus) / 1000.0),
+            memory(node.size.memory),
             "-".to_owned(),
-            power.map_or_else(|| "off".to_owned(), |state| state.power.to_string()),
+            state.map_or_else(|| "off".to_owned(), |state| state.power.to_string()),
         ]);
     }
-    table
+    text + &table.to_string()
+}
+
+fn memory(bytes: u64) -> String {
+    const GB: u64 = 1_000_000_000;
+    let tenths = bytes.saturating_mul(10) / GB;
+    format!("{}.{} GB", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use provision::native::Power;
+    use provision::spec::{Request, RootImage, Size};
+
+    #[test]
+    fn a_cluster_is_shown_with_its_nodes() {
+        let size = Size { millicpus: 2000, memory: 2 << 30 };
+        let spec = Request {
+            name: "x".into(),
+            network: "10.5.0.0/24".parse().unwrap(),
+            mtu: 1500,
+            control_planes: 1,
+            workers: 1,
+            control_plane_size: size,
+            worker_size: size,
+            root: RootImage::Directory("/r".into()),
+            image_cache: None,
+        }
+        .plan()
+        .unwrap();
+        let states = [NodeState {
+            name: "x-controlplane-1".into(),
+            power: Power::On,
+            pid: Some(1),
+            starts: 1,
+        }];
+        let text = text("native", &spec, &states);
+        assert!(text.contains("NETWORK GATEWAY      10.5.0.1\n"), "{text}");
+        assert!(
+            text.contains("x-controlplane-1   controlplane   10.5.0.2   2.00   2.1 GB   -      on"),
+            "{text}"
+        );
+        assert!(text.contains("x-worker-1         worker         10.5.0.3"), "{text}");
+        assert!(text.trim_end().ends_with("off"), "{text}");
+    }
 }

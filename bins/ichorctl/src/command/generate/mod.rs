@@ -39,23 +39,3 @@ pub(crate) fn run(arguments: Args, _before: &RemoteArgs) -> anyhow::Result<()> {
         Command::Secrets(arguments) => secrets::run(&arguments),
     }
 }
-
-/// The secrets in the form that configurations are generated from.
-pub(crate) fn secrets_of(secrets: &pki::Secrets) -> config::generate::Secrets<'_> {
-    fn pair(pair: &pki::bundle::Pair) -> config::generate::Pair<'_> {
-        config::generate::Pair { crt: &pair.certificate, key: &pair.key }
-    }
-    config::generate::Secrets {
-        cluster_id: &secrets.cluster_id,
-        cluster_secret: &secrets.cluster_secret,
-        bootstrap_token: &secrets.bootstrap_token,
-        secretbox_encryption_secret: &secrets.secretbox_encryption_secret,
-        aescbc_encryption_secret: &secrets.aescbc_encryption_secret,
-        trustd_token: &secrets.trustd_token,
-        etcd: pair(&secrets.etcd),
-        kubernetes: pair(&secrets.kubernetes),
-        aggregator: pair(&secrets.aggregator),
-        service_account_key: &secrets.service_account_key,
-        os: pair(&secrets.os),
-    }
-}

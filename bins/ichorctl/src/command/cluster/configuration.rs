@@ -1,0 +1,107 @@
+//! The machine configuration of a local cluster's node.
+
+use anyhow::Context as _;
+use config::generate::{self, Options, Pair, parse_endpoint};
+use config::view::MachineType;
+use provision::native::PROXY_PORT;
+use provision::spec::{ClusterSpec, KUBERNETES_API_PORT, NodeSpec, Role};
+
+/// What users can change about it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Version of Kubernetes
+    #[arg(long, value_name = "VERSION", default_value = config::defaults::KUBERNETES_VERSION)]
+    kubernetes_version: String,
+}
+
+/// The configuration of `node` as a text.
+pub(super) fn of(
+    arguments: &Args,
+    spec: &ClusterSpec,
+    node: &NodeSpec,
+    secrets: &pki::Secrets,
+) -> anyhow::Result<String> {
+    let first = spec.control_planes().next().context("a cluster needs a control plane")?;
+    let endpoint = parse_endpoint(&format!("https://{}:{KUBERNETES_API_PORT}", first.address))?;
+    let mut options = Options::new(&spec.name, endpoint);
+    options.kubernetes_version = arguments.kubernetes_version.trim_start_matches('v').to_owned();
+    // Both APIs are also reached through ports of this host.
+    options.additional_sans = vec!["127.0.0.1".to_owned()];
+    // There is no disk to install on, and no way for a discovery service to reach the nodes.
+    options.install_disk = String::new();
+    options.skip_unattended_install = true;
+    options.discovery = false;
+    let machine = match node.role {
+        Role::ControlPlane => MachineType::ControlPlane,
+        Role::Worker => MachineType::Worker,
+    };
+    let mut text = generate::generate(&options, &parts(secrets), machine).encode();
+    text.push_str(&way_out(spec, &options));
+    // What is handed to a node must be what a node accepts.
+    config::load(text.as_bytes()).context("checking the generated configuration")?;
+    Ok(text)
+}
+
+/// The document that sends what leaves the cluster through the gateway's proxy.
+fn way_out(spec: &ClusterSpec, options: &Options) -> String {
+    let proxy = format!("http://{}:{PROXY_PORT}", spec.gateway());
+    let mut direct = vec!["127.0.0.1".to_owned(), "localhost".to_owned(), spec.network.to_string()];
+    direct.extend(options.pod_subnets.iter().chain(&options.service_subnets).cloned());
+    direct.extend([".svc".to_owned(), format!(".{}", options.dns_domain)]);
+    format!(
+        "---\napiVersion: v1alpha1\nkind: EnvironmentConfig\nvariables:\n    http_proxy: {proxy}\n    https_proxy: {proxy}\n    no_proxy: {}\n",
+        direct.join(",")
+    )
+}
+
+fn parts(secrets: &pki::Secrets) -> generate::Secrets<'_> {
+    fn pair(pair: &pki::bundle::Pair) -> Pair<'_> {
+        Pair { crt: &pair.certificate, key: &pair.key }
+    }
+    generate::Secrets {
+        cluster_id: &secrets.cluster_id,
+        cluster_secret: &secrets.cluster_secret,
+        bootstrap_token: &secrets.bootstrap_token,
+        secretbox_encryption_secret: &secrets.secretbox_encryption_secret,
+        aescbc_encryption_secret: &secrets.aescbc_encryption_secret,
+        trustd_token: &secrets.trustd_token,
+        etcd: pair(&secrets.etcd),
+        kubernetes: pair(&secrets.kubernetes),
+        aggregator: pair(&secrets.aggregator),
+        service_account_key: &secrets.service_account_key,
+        os: pair(&secrets.os),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use provision::spec::{Request, RootImage, Size};
+
+    #[test]
+    fn nodes_get_configurations_that_load() {
+        let size = Size { millicpus: 2000, memory: 2 << 30 };
+        let request = Request {
+            name: "x".into(),
+            network: "10.5.0.0/24".parse().unwrap(),
+            mtu: 1500,
+            control_planes: 1,
+            workers: 1,
+            control_plane_size: size,
+            worker_size: size,
+            root: RootImage::Directory("/r".into()),
+            image_cache: None,
+        };
+        let spec = request.plan().unwrap();
+        let secrets = pki::Secrets::generate(1_700_000_000, &mut pki::System).unwrap();
+        let arguments = Args { kubernetes_version: "v1.37.2".into() };
+        let text = |node: usize| of(&arguments, &spec, &spec.nodes[node], &secrets).unwrap();
+        let (control_plane, worker) = (text(0), text(1));
+        assert!(control_plane.contains("http_proxy: http://10.5.0.1:3128\n"), "{control_plane}");
+        assert!(control_plane.contains("no_proxy: 127.0.0.1,localhost,10.5.0.0/24,"));
+        let key = |text: &str| {
+            config::load(text.as_bytes()).unwrap().view().machine_type() == MachineType::Worker
+        };
+        assert!(!key(&control_plane) && key(&worker));
+    }
+}
