@@ -113,6 +113,11 @@ impl Header {
         })
     }
 
+    /// Whether this is the v1alpha1 document.
+    pub(crate) fn is_legacy(&self) -> bool {
+        self.legacy
+    }
+
     /// An error about this document.
     pub(crate) fn error(&self, cause: DocumentError) -> LoadError {
         LoadError::Document { identity: self.to_string(), at: self.at, cause }

@@ -1,4 +1,21 @@
-//! Patches: deletion by path, strategic merge, JSON patches.
+//! Patches: strategic merge with deletion, and JSON patches.
+//!
+//! A patch is YAML or JSON. A configuration stream, complete or not, is merged document by document;
+//! `$patch: delete` in it deletes. A list of operations is a JSON patch, which only a configuration
+//! of one document takes. [`load`] finds out which one a text is, [`apply`] applies several in order.
+
+mod apply;
+mod extract;
+mod json;
+mod load;
+mod pointer;
+
+pub use apply::{ApplyError, apply, apply_to};
+pub use extract::DeleteError;
+pub use json::{JsonPatch, JsonPatchError, Operation};
+pub use load::{Patch, PatchLoadError, Strategic, load, reference};
+
+use std::fmt;
 
 use crate::field::Field;
 
@@ -14,6 +31,23 @@ pub enum Step {
         /// Its text.
         value: String,
     },
+}
+
+/// A deletion path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Path(pub Vec<Step>);
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Key(key) if number > 0 => write!(f, ".{key}")?,
+                Step::Key(key) => f.write_str(key)?,
+                Step::Item { key, value } => write!(f, "[{key}={value}]")?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A deletion path leads nowhere.

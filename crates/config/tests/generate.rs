@@ -1,6 +1,8 @@
 //! Generated configurations: their documents, their order, their form in every release.
 
-use config::generate::{Comments, Contract, Options, Pair, Secrets, generate, install_image, render};
+use config::generate::{
+    Comments, Contract, Options, Pair, Secrets, generate, install_image, render,
+};
 use config::view::MachineType::{ControlPlane, Worker};
 
 fn secrets() -> Secrets<'static> {
@@ -112,5 +114,8 @@ fn options_show() {
     with.skip_kubernetes = true;
     with.install_disk.clear();
     with.discovery = false;
-    insta::assert_snapshot!("controlplane-without-kubernetes", generate(&with, &secrets(), ControlPlane).encode());
+    insta::assert_snapshot!(
+        "controlplane-without-kubernetes",
+        generate(&with, &secrets(), ControlPlane).encode()
+    );
 }

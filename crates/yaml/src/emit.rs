@@ -21,7 +21,17 @@ pub fn to_string(value: &Value) -> String {
 /// Writes one document with comments.
 #[must_use]
 pub fn to_string_with(value: &Value, comments: &Comments) -> String {
-    let mut emitter = Emitter { out: String::new(), comments, path: Vec::new() };
+    let mut emitter = Emitter { out: String::new(), comments, path: Vec::new(), compact: false };
+    emitter.root(value);
+    emitter.out
+}
+
+/// Writes one document the way JSON tools do: two-space steps, list dashes below their key.
+#[must_use]
+pub fn to_string_compact(value: &Value) -> String {
+    let comments = Comments::default();
+    let mut emitter =
+        Emitter { out: String::new(), comments: &comments, path: Vec::new(), compact: true };
     emitter.root(value);
     emitter.out
 }
@@ -37,6 +47,8 @@ struct Emitter<'a> {
     out: String,
     comments: &'a Comments,
     path: Vec<String>,
+    /// Whether steps are two columns and lists stand below their key.
+    compact: bool,
 }
 
 /// Where the lines of a block scalar stand, and the column they are indented from.
@@ -46,12 +58,13 @@ struct Columns {
     content: usize,
 }
 
-/// The next multiple of four above a column.
-fn step(column: usize) -> usize {
-    (column / 4 + 1) * 4
-}
-
 impl Emitter<'_> {
+    /// The column of what stands inside a mapping at `column`: the next multiple of the step.
+    fn step(&self, column: usize) -> usize {
+        let width = if self.compact { 2 } else { 4 };
+        (column / width + 1) * width
+    }
+
     fn root(&mut self, value: &Value) {
         if value.is_block() {
             self.block(value, 0);
@@ -120,23 +133,27 @@ impl Emitter<'_> {
         }
         if key.len() > SIMPLE_KEY {
             self.out.push_str("? ");
-            self.scalar(key, Columns { parent: column, content: step(column) }, true);
+            self.scalar(key, Columns { parent: column, content: self.step(column) }, true);
             self.out.push('\n');
             self.indent(column);
             self.out.push(':');
         } else {
-            self.scalar(key, Columns { parent: column, content: step(column) }, true);
+            self.scalar(key, Columns { parent: column, content: self.step(column) }, true);
             self.out.push(':');
         }
         let line = line.map(|text| format!(" # {text}")).unwrap_or_default();
         if value.is_block() {
             self.out.push_str(&line);
             self.out.push('\n');
-            self.block(value, step(column));
+            let inside = match value {
+                Value::Seq(_) if self.compact => column,
+                _ => self.step(column),
+            };
+            self.block(value, inside);
         } else {
             self.out.push(' ');
             let start = self.out.len();
-            self.inline(value, Columns { parent: column, content: step(column) });
+            self.inline(value, Columns { parent: column, content: self.step(column) });
             // The comment of a block scalar stands on its first line.
             let end = self.out.get(start..).and_then(|text| text.find('\n'));
             match end {
@@ -365,6 +382,12 @@ mod tests {
         canonical("- a: |2-\n       x\n    y\n- |2\n   z\n");
         canonical("a: 1\nb: true\nc: 1.5\nd: \"true\"\n");
         assert_eq!(to_string(&value("a: \"x \\ny\"")), "a: \"x \\ny\"\n");
+    }
+
+    #[test]
+    fn compact() {
+        let text = "a:\n  b:\n  - c\n  - d:\n      e: 1\n    f:\n    - g\nh: |\n  i\n";
+        assert_eq!(super::to_string_compact(&value(text)), text);
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod scalar;
 mod value;
 
 pub use comment::{Comment, Comments};
-pub use emit::{stream_to_string, to_string, to_string_with};
+pub use emit::{stream_to_string, to_string, to_string_compact, to_string_with};
 pub use node::{Duplicate, Entry, Node, NodeKind, Position, Scalar, ScalarStyle};
 pub use order::natural;
 pub use parse::{Document, Limits, ParseError, parse, parse_with};
