@@ -19,3 +19,4 @@ pub mod role;
 pub mod state;
 mod time;
 pub mod tls;
+pub mod trustd;
