@@ -36,6 +36,9 @@ macro_rules! commands {
 }
 
 commands! {
+    /// Give machines their configuration
+    #[command(visible_alias = "apply")]
+    ApplyConfig(command::apply::Args) => command::apply::run,
     /// Begin etcd on the first control plane node of a new cluster
     Bootstrap(command::bootstrap::Args) => command::bootstrap::run,
     /// Create, show and destroy local clusters

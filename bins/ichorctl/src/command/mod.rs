@@ -1,5 +1,6 @@
 //! One module for each command.
 
+pub(crate) mod apply;
 pub(crate) mod bootstrap;
 pub(crate) mod browse;
 pub(crate) mod cluster;

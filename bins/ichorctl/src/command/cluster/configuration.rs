@@ -1,10 +1,12 @@
 //! The machine configuration of a local cluster's node.
 
 use anyhow::Context as _;
-use config::generate::{self, Options, Pair, parse_endpoint};
+use config::generate::{self, Options, parse_endpoint};
 use config::view::MachineType;
 use provision::native::PROXY_PORT;
 use provision::spec::{ClusterSpec, KUBERNETES_API_PORT, NodeSpec, Role};
+
+use crate::command::generate::secrets_of;
 
 /// What users can change about it.
 #[derive(Debug, clap::Args)]
@@ -35,7 +37,7 @@ pub(super) fn of(
         Role::ControlPlane => MachineType::ControlPlane,
         Role::Worker => MachineType::Worker,
     };
-    let mut text = generate::generate(&options, &parts(secrets), machine).encode();
+    let mut text = generate::generate(&options, &secrets_of(secrets), machine).encode();
     text.push_str(&way_out(spec, &options));
     // What is handed to a node must be what a node accepts.
     config::load(text.as_bytes()).context("checking the generated configuration")?;
@@ -52,25 +54,6 @@ fn way_out(spec: &ClusterSpec, options: &Options) -> String {
         "---\napiVersion: v1alpha1\nkind: EnvironmentConfig\nvariables:\n    http_proxy: {proxy}\n    https_proxy: {proxy}\n    no_proxy: {}\n",
         direct.join(",")
     )
-}
-
-fn parts(secrets: &pki::Secrets) -> generate::Secrets<'_> {
-    fn pair(pair: &pki::bundle::Pair) -> Pair<'_> {
-        Pair { crt: &pair.certificate, key: &pair.key }
-    }
-    generate::Secrets {
-        cluster_id: &secrets.cluster_id,
-        cluster_secret: &secrets.cluster_secret,
-        bootstrap_token: &secrets.bootstrap_token,
-        secretbox_encryption_secret: &secrets.secretbox_encryption_secret,
-        aescbc_encryption_secret: &secrets.aescbc_encryption_secret,
-        trustd_token: &secrets.trustd_token,
-        etcd: pair(&secrets.etcd),
-        kubernetes: pair(&secrets.kubernetes),
-        aggregator: pair(&secrets.aggregator),
-        service_account_key: &secrets.service_account_key,
-        os: pair(&secrets.os),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `gen`: secrets, configurations, certificates and keys, all made on this machine.
 
 mod certificates;
+mod config;
 mod secrets;
 
 use crate::remote::RemoteArgs;
@@ -16,6 +17,8 @@ pub(crate) struct Args {
 enum Command {
     /// Generate a certificate authority
     Ca(certificates::CaArgs),
+    /// Generate the configurations of a new cluster
+    Config(Box<config::Args>),
     /// Generate a certificate for a request
     Crt(certificates::CrtArgs),
     /// Generate a certificate request
@@ -32,10 +35,31 @@ enum Command {
 pub(crate) fn run(arguments: Args, _before: &RemoteArgs) -> anyhow::Result<()> {
     match arguments.command {
         Command::Ca(arguments) => certificates::ca(&arguments),
+        Command::Config(arguments) => config::run(&arguments),
         Command::Crt(arguments) => certificates::crt(&arguments),
         Command::Csr(arguments) => certificates::csr(&arguments),
         Command::Key(arguments) => certificates::key(&arguments),
         Command::Keypair(arguments) => certificates::keypair(&arguments),
         Command::Secrets(arguments) => secrets::run(&arguments),
+    }
+}
+
+/// The secrets in the form that configurations are generated from.
+pub(crate) fn secrets_of(secrets: &pki::Secrets) -> ::config::generate::Secrets<'_> {
+    fn pair(pair: &pki::bundle::Pair) -> ::config::generate::Pair<'_> {
+        ::config::generate::Pair { crt: &pair.certificate, key: &pair.key }
+    }
+    ::config::generate::Secrets {
+        cluster_id: &secrets.cluster_id,
+        cluster_secret: &secrets.cluster_secret,
+        bootstrap_token: &secrets.bootstrap_token,
+        secretbox_encryption_secret: &secrets.secretbox_encryption_secret,
+        aescbc_encryption_secret: &secrets.aescbc_encryption_secret,
+        trustd_token: &secrets.trustd_token,
+        etcd: pair(&secrets.etcd),
+        kubernetes: pair(&secrets.kubernetes),
+        aggregator: pair(&secrets.aggregator),
+        service_account_key: &secrets.service_account_key,
+        os: pair(&secrets.os),
     }
 }
