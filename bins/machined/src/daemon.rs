@@ -1,4 +1,4 @@
-//! apid: a process that closes their own cage before they talk to anybody.
+//! apid and trustd: processes that close their own cage before they talk to anybody.
 
 use std::process::ExitCode;
 
@@ -38,5 +38,12 @@ async fn terminated() {
 pub(crate) fn apid() -> Result<ExitCode> {
     let runtime = caged("apid", &["/system/run/apid", "/system/run/machined"])?;
     runtime.block_on(server::apid::run(server::apid::Options::default(), terminated()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs trustd until it is told to end.
+pub(crate) fn trustd() -> Result<ExitCode> {
+    let runtime = caged("trustd", &["/system/run/trustd"])?;
+    runtime.block_on(server::trustd::run(server::trustd::Options::default(), terminated()))?;
     Ok(ExitCode::SUCCESS)
 }

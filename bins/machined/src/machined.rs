@@ -39,7 +39,8 @@ pub(crate) fn run() -> Result<ExitCode> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(4)
+        // Threads are made when needed; each caller that reads files holds one while it reads.
+        .max_blocking_threads(64)
         .thread_name("machined")
         .enable_all()
         .build()

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
     let outcome = match role.as_str() {
         "machined" => machined::run(),
         "apid" => daemon::apid(),
+        "trustd" => daemon::trustd(),
         other => {
             eprintln!(
                 "machined: {other:?} is no role of this program: use machined, apid or trustd"
