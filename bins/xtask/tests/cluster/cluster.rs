@@ -1,0 +1,222 @@
+//! A cluster under test: created by the programs a user has, asked through them, destroyed by them.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use provision::native;
+use provision::spec::Role;
+use provision::state::ClusterDirectory;
+use serde_json::Value;
+
+/// What every step answers: nothing, or why it failed.
+pub(crate) type Outcome<T = ()> = Result<T, String>;
+
+/// The cluster and where its files are.
+pub(crate) struct Cluster {
+    name: String,
+    checkout: PathBuf,
+    state: PathBuf,
+}
+
+/// A node as the provisioner knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) address: Ipv4Addr,
+    pub(crate) role: Role,
+}
+
+impl Cluster {
+    /// Creates a cluster of one control plane and one worker from what `cargo xtask all` built.
+    pub(crate) fn create(name: &str) -> Outcome<Self> {
+        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned();
+        for needed in
+            ["out/bin/ichorctl", "out/bin/kubectl", "out/image/root.sqfs", "out/image/cache"]
+        {
+            if !checkout.join(needed).exists() {
+                return Err(format!("{needed} is missing; build it first: cargo xtask all"));
+            }
+        }
+        let state = checkout.join("out/test-clusters");
+        let cluster = Self { name: name.to_owned(), checkout, state };
+        if cluster.directory().exists() {
+            println!("destroying what an interrupted run left");
+            cluster.destroy()?;
+        }
+        let begun = Instant::now();
+        let created = cluster.place(&[
+            "create",
+            "native",
+            "--root-image",
+            &cluster.built("image/root.sqfs"),
+            "--image-cache",
+            &cluster.built("image/cache"),
+            "--talosconfig-destination",
+            &cluster.file("talosconfig"),
+            "--kubeconfig-destination",
+            &cluster.file("kubeconfig"),
+            "--wait-timeout",
+            "5m",
+        ]);
+        if let Err(error) = created {
+            cluster.consoles();
+            // What happened is more interesting than whether the clean-up worked too.
+            let _ = cluster.destroy();
+            return Err(error);
+        }
+        println!("cluster created in {:.1} s", begun.elapsed().as_secs_f64());
+        Ok(cluster)
+    }
+
+    fn built(&self, path: &str) -> String {
+        self.checkout.join("out").join(path).display().to_string()
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.state.join(format!("{}.{name}", self.name)).display().to_string()
+    }
+
+    pub(crate) fn directory(&self) -> ClusterDirectory {
+        ClusterDirectory::new(&self.state, &self.name)
+    }
+
+    /// Runs `ichorctl cluster …` for this cluster.
+    pub(crate) fn place(&self, arguments: &[&str]) -> Outcome<String> {
+        let state = self.state.display().to_string();
+        let place = ["--name", self.name.as_str(), "--state", state.as_str()];
+        self.ichorctl(&[&["cluster"], arguments, place.as_slice()].concat())
+    }
+
+    /// Runs `ichorctl` with this cluster's client configuration.
+    pub(crate) fn ichorctl(&self, arguments: &[&str]) -> Outcome<String> {
+        let mut command = Command::new(self.built("bin/ichorctl"));
+        command.env("TALOSCONFIG", self.file("talosconfig")).args(arguments);
+        text(&mut command, None)
+    }
+
+    /// Runs `kubectl` with this cluster's configuration.
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> Outcome<String> {
+        text(&mut self.kubectl_command(arguments), None)
+    }
+
+    /// A `kubectl` to be started by the caller.
+    pub(crate) fn kubectl_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.built("bin/kubectl"));
+        command.env("KUBECONFIG", self.file("kubeconfig")).args(arguments);
+        command
+    }
+
+    /// Applies objects.
+    pub(crate) fn apply(&self, objects: &[Value]) -> Outcome {
+        let list = serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+        let mut command = self.kubectl_command(&["apply", "-f", "-"]);
+        text(&mut command, Some(&list.to_string())).map(|_| ())
+    }
+
+    /// Reads an object or a list.
+    pub(crate) fn object(&self, arguments: &[&str]) -> Outcome<Value> {
+        let answer = self.kubectl(&[arguments, &["-o", "json"]].concat())?;
+        serde_json::from_str(&answer).map_err(|error| format!("kubectl printed no JSON: {error}"))
+    }
+
+    /// The nodes, control plane first.
+    pub(crate) fn nodes(&self) -> Outcome<Vec<Node>> {
+        let spec = self.directory().spec().map_err(|error| error.to_string())?;
+        let node = |node: &provision::spec::NodeSpec| Node {
+            name: node.name.clone(),
+            address: node.address,
+            role: node.role,
+        };
+        Ok(spec.nodes.iter().map(node).collect())
+    }
+
+    /// The first node of the role.
+    pub(crate) fn node(&self, role: Role) -> Outcome<Node> {
+        let found = self.nodes()?.into_iter().find(|node| node.role == role);
+        found.ok_or_else(|| format!("there is no {role}"))
+    }
+
+    /// The first process of a node, as the host numbers it.
+    pub(crate) fn first_process(&self, node: &Node) -> Outcome<i32> {
+        let states = native::ask(self.directory().path(), &native::Command::Status)
+            .map_err(|error| error.to_string())?;
+        let state = states.into_iter().find(|state| state.name == node.name);
+        state.and_then(|state| state.pid).ok_or_else(|| format!("{} is off", node.name))
+    }
+
+    /// Destroys the cluster.
+    pub(crate) fn destroy(&self) -> Outcome {
+        self.place(&["destroy"])?;
+        for name in ["talosconfig", "kubeconfig"] {
+            // They are only there when the cluster was created to the end.
+            let _ = fs::remove_file(self.file(name));
+        }
+        Ok(())
+    }
+
+    /// Prints the end of each node's console: the place to look when a node did not start.
+    pub(crate) fn consoles(&self) {
+        for node in self.nodes().unwrap_or_default() {
+            let text = fs::read_to_string(self.directory().console(&node.name)).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            println!("--- the last lines of {}'s console", node.name);
+            for line in &lines[lines.len().saturating_sub(40)..] {
+                println!("{line}");
+            }
+        }
+    }
+}
+
+/// Runs a command and returns its output; a failure shows everything it printed.
+fn text(command: &mut Command, input: Option<&str>) -> Outcome<String> {
+    let output = run(command, input).map_err(|error| format!("starting {command:?}: {error}"))?;
+    let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(answer);
+    }
+    let program =
+        Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy();
+    let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    Err(format!("`{program} {}` ended with {}\n{answer}{errors}", words.join(" "), output.status))
+}
+
+fn run(command: &mut Command, input: Option<&str>) -> std::io::Result<Output> {
+    let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
+    let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+        stdin.write_all(input.as_bytes())?;
+    }
+    child.wait_with_output()
+}
+
+/// Tries until it works. For what has no event that a test outside the node could wait for.
+pub(crate) fn eventually<T>(
+    what: &str,
+    limit: Duration,
+    mut attempt: impl FnMut() -> Outcome<T>,
+) -> Outcome<T> {
+    let begun = Instant::now();
+    loop {
+        let error = match attempt() {
+            Ok(value) => {
+                println!("  {what} after {:.1} s", begun.elapsed().as_secs_f64());
+                return Ok(value);
+            }
+            Err(error) => error,
+        };
+        if begun.elapsed() > limit {
+            return Err(format!("not within {} s: {what}\n{error}", limit.as_secs()));
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Fails with the message unless the condition holds.
+pub(crate) fn ensure(condition: bool, message: impl FnOnce() -> String) -> Outcome {
+    if condition { Ok(()) } else { Err(message()) }
+}

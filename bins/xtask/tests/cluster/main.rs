@@ -1,0 +1,289 @@
+//! A whole cluster, as a user has it: created, used, hurt, healed and destroyed.
+//!
+//! The steps run in this order against one cluster of one control plane and one worker. They need
+//! root and what `cargo xtask all` builds; without either they fail and say so.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "a test says what it measured")]
+
+mod cluster;
+mod process;
+mod workload;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use provision::spec::Role;
+
+use crate::cluster::{Cluster, Outcome, ensure, eventually};
+use crate::workload::{HOST_PORT, NAMESPACE};
+
+type Step = fn(&Cluster) -> Outcome;
+
+/// The steps, in the order in which they run.
+const STEPS: [(&str, Step); 12] = [
+    ("all_nodes_are_ready", all_nodes_are_ready),
+    ("name_servers_run", name_servers_run),
+    ("service_answers_by_name_from_the_other_node", service_answers),
+    ("logs_and_exec", logs_and_exec),
+    ("port_forward", port_forward),
+    ("host_port", host_port),
+    ("the_node_tells_about_itself", the_node_tells_about_itself),
+    ("control_plane_heals_from_kills", control_plane_heals),
+    ("worker_heals_from_kills", worker_heals),
+    ("workload_survives_a_reboot", workload_survives_a_reboot),
+    ("workload_survives_a_power_cut", workload_survives_a_power_cut),
+    ("creating_again_changes_nothing", creating_again_changes_nothing),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // The steps share a cluster and build on each other.
+    arguments.test_threads = Some(1);
+    if arguments.list {
+        let trials = STEPS.map(|(name, _)| Trial::test(name, || Ok(())));
+        libtest_mimic::run(&arguments, trials.into()).exit();
+    }
+    let name = format!("test-{}", std::process::id());
+    let cluster = match Cluster::create(&name) {
+        Ok(cluster) => Arc::new(cluster),
+        Err(error) => {
+            let failure = Trial::test("create", move || Err(Failed::from(error)));
+            return libtest_mimic::run(&arguments, vec![failure]).exit_code();
+        }
+    };
+    let mut trials: Vec<Trial> = STEPS
+        .into_iter()
+        .map(|(name, step)| {
+            let cluster = Arc::clone(&cluster);
+            Trial::test(name, move || {
+                step(&cluster).map_err(|error| {
+                    cluster.consoles();
+                    Failed::from(error)
+                })
+            })
+        })
+        .collect();
+    let last = Arc::clone(&cluster);
+    // A filter must not leave the cluster behind, so the last step is run besides the others.
+    let filtered = arguments.filter.is_some() || !arguments.skip.is_empty();
+    if !filtered {
+        let last = Arc::clone(&last);
+        trials.push(Trial::test("destroy_leaves_nothing", move || {
+            destroy_leaves_nothing(&last).map_err(Failed::from)
+        }));
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if filtered && let Err(error) = last.destroy() {
+        println!("destroying the cluster failed: {error}");
+    }
+    conclusion.exit_code()
+}
+
+fn all_nodes_are_ready(cluster: &Cluster) -> Outcome {
+    let nodes = cluster.object(&["get", "nodes"])?;
+    let items = nodes["items"].as_array().cloned().unwrap_or_default();
+    ensure(items.len() == 2, || format!("{} nodes instead of 2", items.len()))?;
+    for node in &items {
+        let conditions = node["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
+        ensure(ready, || format!("{} is not Ready: {conditions:?}", node["metadata"]["name"]))?;
+    }
+    Ok(())
+}
+
+fn name_servers_run(cluster: &Cluster) -> Outcome {
+    let wait =
+        ["-n", "kube-system", "wait", "--for=condition=Ready", "pod", "-l", "k8s-app=kube-dns"];
+    cluster.kubectl(&[wait.as_slice(), &["--timeout=60s"]].concat()).map(|_| ())
+}
+
+fn service_answers(cluster: &Cluster) -> Outcome {
+    workload::deploy(cluster)?;
+    workload::answers(cluster, Duration::from_secs(30))
+}
+
+fn logs_and_exec(cluster: &Cluster) -> Outcome {
+    let logs = cluster.kubectl(&["-n", NAMESPACE, "logs", "deployment/web"])?;
+    ensure(logs.contains("listening on") && logs.contains("GET / "), || format!("logs: {logs}"))?;
+    let exec = ["-n", NAMESPACE, "exec", "deployment/web", "--", "/httpd", "get"];
+    let answer =
+        cluster.kubectl(&[exec.as_slice(), &["http://127.0.0.1:8080/healthz"]].concat())?;
+    ensure(answer == "ok\n", || format!("exec printed {answer:?}"))
+}
+
+fn port_forward(cluster: &Cluster) -> Outcome {
+    let failed = |error: std::io::Error| format!("forwarding a port: {error}");
+    let mut forward = cluster
+        .kubectl_command(&["-n", NAMESPACE, "port-forward", "service/web", ":80"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let outcome = (|| {
+        let stdout = forward.stdout.take().ok_or("no output")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).map_err(failed)?;
+        // Forwarding from 127.0.0.1:40123 -> 8080
+        let address = line.split(' ').nth(2).ok_or_else(|| format!("kubectl printed {line:?}"))?;
+        let mut stream = TcpStream::connect(address).map_err(failed)?;
+        stream.write_all(b"GET /hostname HTTP/1.1\r\nHost: web\r\n\r\n").map_err(failed)?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map_err(failed)?;
+        ensure(answer.contains("200 OK") && answer.contains("web-"), || format!("answer: {answer}"))
+    })();
+    // The forwarding never ends by itself.
+    let _ = forward.kill();
+    let _ = forward.wait();
+    outcome
+}
+
+fn host_port(cluster: &Cluster) -> Outcome {
+    let worker = cluster.node(Role::Worker)?;
+    let url = format!("http://{}:{HOST_PORT}/", worker.address);
+    let answer = workload::ask(cluster, "ask-host-port", &["get", &url], true)?;
+    ensure(answer.starts_with("hello from web-"), || format!("answer: {answer}"))
+}
+
+fn the_node_tells_about_itself(cluster: &Cluster) -> Outcome {
+    let control_plane = cluster.node(Role::ControlPlane)?.address.to_string();
+    let worker = cluster.node(Role::Worker)?.address.to_string();
+    let both = format!("{control_plane},{worker}");
+    for (arguments, expected) in [
+        (vec!["--nodes", &both, "version"], vec![control_plane.as_str(), worker.as_str()]),
+        (vec!["--nodes", &control_plane, "services"], vec!["etcd", "kubelet", "apid", "trustd"]),
+        (vec!["--nodes", &worker, "services"], vec!["kubelet", "apid"]),
+        (vec!["--nodes", &both, "get", "members"], vec!["controlplane", "worker"]),
+        (vec!["--nodes", &worker, "get", "links"], vec!["eth0"]),
+        (vec!["--nodes", &worker, "logs", "kubelet", "--tail", "5"], vec![]),
+        (vec!["--nodes", &control_plane, "etcd", "members"], vec!["controlplane"]),
+        (vec!["--nodes", &worker, "memory"], vec!["TOTAL"]),
+        (vec!["--nodes", &worker, "processes"], vec!["machined"]),
+        (vec!["--nodes", &control_plane, "containers", "--kubernetes"], vec!["kube-apiserver"]),
+        (vec!["--nodes", &control_plane, "health"], vec![]),
+    ] {
+        let answer = cluster.ichorctl(&arguments)?;
+        ensure(!answer.is_empty() || expected.is_empty(), || {
+            format!("{arguments:?} printed nothing")
+        })?;
+        for word in expected {
+            ensure(answer.contains(word), || {
+                format!("{arguments:?} does not say {word}:\n{answer}")
+            })?;
+        }
+    }
+    let wrong = cluster.ichorctl(&["--nodes", &worker, "get", "nosuchresource"]);
+    ensure(wrong.is_err_and(|error| error.contains("nosuchresource")), || {
+        "a resource that does not exist was found".to_owned()
+    })
+}
+
+/// Kills a program of a node and waits until another process has its place.
+fn kill_and_heal(cluster: &Cluster, role: Role, program: &str) -> Outcome {
+    let node = cluster.node(role)?;
+    let first = cluster.first_process(&node)?;
+    let before = process::below(first, program);
+    let victim =
+        *before.first().ok_or_else(|| format!("{program} does not run on {}", node.name))?;
+    process::kill(victim)?;
+    let what = format!("{program} of {} is back", node.name);
+    eventually(&what, Duration::from_secs(30), || {
+        let now: BTreeSet<i32> = process::below(first, program).into_iter().collect();
+        let new = now.iter().any(|pid| !before.contains(pid));
+        ensure(new && now.len() == before.len(), || format!("before {before:?}, now {now:?}"))
+    })
+}
+
+fn control_plane_heals(cluster: &Cluster) -> Outcome {
+    let control_plane = cluster.node(Role::ControlPlane)?.address.to_string();
+    for program in ["machined", "apid", "trustd", "kubelet", "etcd", "containerd"] {
+        kill_and_heal(cluster, Role::ControlPlane, program)?;
+        eventually("the Kubernetes API is ready", Duration::from_secs(60), || {
+            cluster.kubectl(&["get", "--raw", "/readyz", "--request-timeout=2s"])
+        })?;
+        eventually("the machine API answers", Duration::from_secs(30), || {
+            cluster.ichorctl(&["--nodes", &control_plane, "version", "--short"])
+        })?;
+    }
+    workload::answers(cluster, Duration::from_secs(60))
+}
+
+fn worker_heals(cluster: &Cluster) -> Outcome {
+    let before = workload::container(cluster)?;
+    for program in ["machined", "containerd", "kubelet", "apid"] {
+        kill_and_heal(cluster, Role::Worker, program)?;
+    }
+    let worker = cluster.node(Role::Worker)?.name;
+    let node = format!("node/{worker}");
+    cluster.kubectl(&["wait", "--for=condition=Ready", &node, "--timeout=60s"])?;
+    workload::answers(cluster, Duration::from_secs(60))?;
+    let after = workload::container(cluster)?;
+    ensure(before == after, || format!("the workload was restarted: {before:?}, then {after:?}"))
+}
+
+fn workload_survives_a_reboot(cluster: &Cluster) -> Outcome {
+    let worker = cluster.node(Role::Worker)?;
+    let first = cluster.first_process(&worker)?;
+    cluster.ichorctl(&["--nodes", &worker.address.to_string(), "reboot", "--wait"])?;
+    let now = cluster.first_process(&worker)?;
+    ensure(now != first, || format!("{} has the same first process as before", worker.name))?;
+    workload::answers(cluster, Duration::from_secs(90))
+}
+
+fn workload_survives_a_power_cut(cluster: &Cluster) -> Outcome {
+    let worker = cluster.node(Role::Worker)?;
+    cluster.place(&["reboot", "--node", &worker.name])?;
+    workload::answers(cluster, Duration::from_secs(90))
+}
+
+fn creating_again_changes_nothing(cluster: &Cluster) -> Outcome {
+    let control_plane = cluster.node(Role::ControlPlane)?;
+    let first = cluster.first_process(&control_plane)?;
+    cluster.place(&["create", "native"])?;
+    let now = cluster.first_process(&control_plane)?;
+    ensure(now == first, || "the control plane was started again".to_owned())
+}
+
+fn destroy_leaves_nothing(cluster: &Cluster) -> Outcome {
+    let path = cluster.directory().path().to_owned();
+    let mut firsts = Vec::new();
+    for node in cluster.nodes()? {
+        firsts.push(cluster.first_process(&node)?);
+    }
+    cluster.destroy()?;
+    ensure(!path.exists(), || format!("{} is still there", path.display()))?;
+    for pid in firsts {
+        ensure(fs::metadata(format!("/proc/{pid}")).is_err(), || {
+            format!("process {pid} still runs")
+        })?;
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for (file, what) in [("/proc/self/mountinfo", "a mount"), ("/proc/self/cgroup", "a cgroup")] {
+        let text = fs::read_to_string(file).map_err(|error| format!("reading {file}: {error}"))?;
+        ensure(!text.contains(&name), || format!("{what} of the cluster is left:\n{text}"))?;
+    }
+    let group = left_group(std::path::Path::new("/sys/fs/cgroup"), &name, 5);
+    ensure(group.is_none(), || format!("the cgroup {group:?} is left"))
+}
+
+/// A control group that carries the cluster's name.
+fn left_group(directory: &std::path::Path, name: &str, depth: u32) -> Option<std::path::PathBuf> {
+    for entry in fs::read_dir(directory).ok()?.flatten() {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        if entry.file_name().to_string_lossy().contains(name) {
+            return Some(entry.path());
+        }
+        let below = (depth > 0).then(|| left_group(&entry.path(), name, depth - 1)).flatten();
+        if below.is_some() {
+            return below;
+        }
+    }
+    None
+}

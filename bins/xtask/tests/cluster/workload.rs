@@ -1,0 +1,121 @@
+//! The workload of the tests: a Deployment with a Service on the worker, and pods that ask it.
+
+use std::time::Duration;
+
+use provision::spec::Role;
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, Outcome, eventually};
+
+/// The image of the server and of its client.
+const IMAGE: &str = "ghcr.io/ichor-os/httpd:1";
+/// The namespace of everything here.
+pub(crate) const NAMESPACE: &str = "shop";
+/// The port of the worker that leads to the server.
+pub(crate) const HOST_PORT: u16 = 18080;
+
+/// Puts the server on the worker.
+pub(crate) fn deploy(cluster: &Cluster) -> Outcome {
+    let worker = cluster.node(Role::Worker)?.name;
+    let labels = json!({ "app": "web" });
+    cluster.apply(&[
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } }),
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": { "name": "web", "namespace": NAMESPACE },
+            "spec": {
+                "replicas": 1,
+                "selector": { "matchLabels": labels },
+                "template": {
+                    "metadata": { "labels": labels },
+                    "spec": {
+                        "nodeSelector": { "kubernetes.io/hostname": worker },
+                        "containers": [{
+                            "name": "web",
+                            "image": IMAGE,
+                            "imagePullPolicy": "IfNotPresent",
+                            "ports": [{ "containerPort": 8080, "hostPort": HOST_PORT }],
+                            "readinessProbe": {
+                                "httpGet": { "path": "/healthz", "port": 8080 }, "periodSeconds": 1
+                            },
+                        }],
+                    },
+                },
+            },
+        }),
+        json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": { "name": "web", "namespace": NAMESPACE },
+            "spec": { "selector": labels, "ports": [{ "port": 80, "targetPort": 8080 }] },
+        }),
+    ])?;
+    cluster
+        .kubectl(&["-n", NAMESPACE, "rollout", "status", "deployment/web", "--timeout=90s"])
+        .map(|_| ())
+}
+
+/// Runs the client in a pod on the control plane and returns what it printed.
+pub(crate) fn ask(
+    cluster: &Cluster,
+    name: &str,
+    arguments: &[&str],
+    host: bool,
+) -> Outcome<String> {
+    let node = cluster.node(Role::ControlPlane)?.name;
+    let command: Vec<&str> = [&["/httpd"], arguments].concat();
+    cluster.apply(&[json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": { "name": name, "namespace": NAMESPACE },
+        "spec": {
+            "nodeName": node,
+            "hostNetwork": host,
+            "restartPolicy": "Never",
+            "tolerations": [{ "operator": "Exists" }],
+            "containers": [{
+                "name": "client", "image": IMAGE, "imagePullPolicy": "IfNotPresent", "command": command,
+            }],
+        },
+    })])?;
+    let pod = format!("pod/{name}");
+    let waited = cluster.kubectl(&[
+        "-n",
+        NAMESPACE,
+        "wait",
+        "--for=jsonpath={.status.phase}=Succeeded",
+        &pod,
+        "--timeout=60s",
+    ]);
+    let printed = cluster.kubectl(&["-n", NAMESPACE, "logs", &pod]);
+    cluster.kubectl(&[
+        "-n",
+        NAMESPACE,
+        "delete",
+        &pod,
+        "--wait=false",
+        "--grace-period=0",
+        "--force",
+    ])?;
+    match waited {
+        Ok(_) => printed,
+        Err(error) => Err(format!("{error}\nthe pod printed: {printed:?}")),
+    }
+}
+
+/// The server answers by its name, from a pod on the other node.
+pub(crate) fn answers(cluster: &Cluster, limit: Duration) -> Outcome {
+    let mut attempts = 0;
+    eventually("the Service answers by name", limit, || {
+        attempts += 1;
+        let name = format!("ask-{}-{attempts}", std::process::id());
+        let answer = ask(cluster, &name, &["get", "http://web.shop/"], false)?;
+        if answer.starts_with("hello from web-") { Ok(()) } else { Err(answer) }
+    })
+}
+
+/// How often the server's container was started, and which one it is.
+pub(crate) fn container(cluster: &Cluster) -> Outcome<(u64, String)> {
+    let pods = cluster.object(&["-n", NAMESPACE, "get", "pods", "-l", "app=web"])?;
+    let status: &Value = &pods["items"][0]["status"]["containerStatuses"][0];
+    let id = status["containerID"].as_str().ok_or_else(|| format!("no container: {pods}"))?;
+    Ok((status["restartCount"].as_u64().unwrap_or_default(), id.to_owned()))
+}
