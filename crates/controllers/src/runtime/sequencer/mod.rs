@@ -108,17 +108,15 @@ fn actor() -> String {
 }
 
 /// Starts the first etcd member of a new cluster on this node.
-fn bootstrap(node: &Node, _request: ::runtime::command::Bootstrap) -> Result<(), CommandError> {
-    match machine_type(node) {
-        MachineType::CONTROL_PLANE | MachineType::INIT => Err(CommandError::new(
-            Refusal::FailedPrecondition,
-            "etcd is not known on this node yet; try again when the service \"etcd\" is listed",
-        )),
-        _ => Err(CommandError::new(
-            Refusal::Unimplemented,
-            "etcd runs on control plane nodes only; send the request to one of them",
-        )),
-    }
+fn bootstrap(node: &Node, request: ::runtime::command::Bootstrap) -> Result<(), CommandError> {
+    use crate::etcd::BootstrapError;
+    node.etcd.bootstrap(node, request).map_err(|error| {
+        let refusal = match &error {
+            BootstrapError::DataExists | BootstrapError::UnderWay => Refusal::AlreadyExists,
+            BootstrapError::NotControlPlane | BootstrapError::NoSnapshot => Refusal::FailedPrecondition,
+        };
+        CommandError::new(refusal, error.to_string())
+    })
 }
 
 /// Takes one request; an end of the machine is returned, everything else is done on the side.
