@@ -11,6 +11,7 @@ pub mod etcd;
 pub mod files;
 pub mod images;
 pub mod kubernetes;
+pub mod network;
 mod node;
 mod plain;
 pub mod runtime;
@@ -32,6 +33,7 @@ pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterEr
     cluster::register(controllers, node)?;
     time::register(controllers, node)?;
     files::register(controllers, node)?;
+    network::register(controllers, node)?;
     secrets::register(controllers, node)?;
     cri::register(controllers, node)?;
     let containerd =
