@@ -10,7 +10,7 @@ use crate::command::generate::secrets_of;
 
 /// What users can change about it.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct ConfigurationArgs {
     /// Version of Kubernetes
     #[arg(long, value_name = "VERSION", default_value = config::defaults::KUBERNETES_VERSION)]
     kubernetes_version: String,
@@ -18,7 +18,7 @@ pub(super) struct Args {
 
 /// The configuration of `node` as a text.
 pub(super) fn of(
-    arguments: &Args,
+    arguments: &ConfigurationArgs,
     spec: &ClusterSpec,
     node: &NodeSpec,
     secrets: &pki::Secrets,
@@ -77,7 +77,7 @@ mod tests {
         };
         let spec = request.plan().unwrap();
         let secrets = pki::Secrets::generate(1_700_000_000, &mut pki::System).unwrap();
-        let arguments = Args { kubernetes_version: "v1.37.2".into() };
+        let arguments = ConfigurationArgs { kubernetes_version: "v1.37.2".into() };
         let text = |node: usize| of(&arguments, &spec, &spec.nodes[node], &secrets).unwrap();
         let (control_plane, worker) = (text(0), text(1));
         assert!(control_plane.contains("http_proxy: http://10.5.0.1:3128\n"), "{control_plane}");

@@ -57,7 +57,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIRECTORY")]
     image_cache: Option<PathBuf>,
     #[command(flatten)]
-    configuration: configuration::Args,
+    configuration: configuration::ConfigurationArgs,
     /// Where the client configuration goes besides the cluster's directory
     #[arg(long, value_name = "FILE")]
     talosconfig_destination: Option<PathBuf>,
