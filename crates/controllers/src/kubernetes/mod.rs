@@ -8,7 +8,9 @@ mod api;
 mod apply;
 mod cni;
 pub(crate) mod config;
+mod endpoint;
 mod kubelet;
+mod node;
 pub(crate) mod object;
 mod render;
 mod static_pod;
@@ -48,5 +50,13 @@ pub(crate) fn register(
     controllers.register(kubelet::kubeconfig(node))?;
     controllers.register(cni::controller(node))?;
     controllers.register(apply::controller(node, clients.clone()))?;
+    let (apply, cordon) = node::apply(node, clients.clone());
+    controllers.register(apply)?;
+    controllers.register(cordon)?;
+    for controller in node::status(node, &clients) {
+        controllers.register(controller)?;
+    }
+    controllers.register(endpoint::followed(node, clients.clone()))?;
+    controllers.register(endpoint::configured(node))?;
     Ok(())
 }
