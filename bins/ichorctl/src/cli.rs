@@ -75,12 +75,17 @@ commands! {
     List(command::browse::ListArgs) => command::browse::list,
     /// Print the log of a service
     Logs(command::logs::LogsArgs) => command::logs::logs,
+    /// Work with configuration files
+    #[command(visible_alias = "mc")]
+    Machineconfig(command::machineconfig::Args) => command::machineconfig::run,
     /// Show the use of memory
     #[command(visible_aliases = ["m", "free"])]
     Memory(command::usage::MemoryArgs) => command::usage::memory,
     /// List mounts
     #[command(visible_alias = "mount")]
     Mounts(command::usage::MountsArgs) => command::usage::mounts,
+    /// Change a machine's configuration
+    Patch(command::patch::Args) => command::patch::run,
     /// List processes
     #[command(visible_aliases = ["p", "ps"])]
     Processes(command::usage::ProcessesArgs) => command::usage::processes,

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use api::machine::{ApplyConfigurationRequest, apply_configuration_request::Mode as WireMode};
 use client::{CallError, Named, Node};
+use config::patch;
+
+use super::patches;
 
 use crate::{
     files,
@@ -44,6 +48,9 @@ pub(crate) struct Args {
     /// Configuration; - for standard input
     #[arg(short, long, value_name = "FILE")]
     file: String,
+    /// Patch to apply first: a text, or @FILE; repeatable
+    #[arg(short = 'p', long, value_name = "PATCH")]
+    config_patch: Vec<String>,
     #[command(flatten)]
     apply: ApplyArgs,
     #[command(flatten)]
@@ -55,7 +62,9 @@ pub(crate) struct Args {
 /// Applies a file.
 pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
     let nodes = arguments.remote.over(before).open(Some(&arguments.insecure))?;
-    let data = files::read(&arguments.file)?;
+    let patches = patches::read(&arguments.config_patch)?;
+    let data = patch::apply(&files::read(&arguments.file)?, &patches)
+        .with_context(|| format!("patching {}", arguments.file))?;
     remote::block_on(async {
         let (_, failures) = remote::each(&nodes, |node| {
             let data = data.clone();

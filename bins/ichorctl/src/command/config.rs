@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use client::AccessFile;
+use api::machine::GenerateClientConfigurationRequest;
+use client::{AccessFile, Named};
 use pki::{Access, Certificate, Context};
 use serde_json::json;
 
@@ -52,6 +53,8 @@ enum Command {
         /// The other file
         file: PathBuf,
     },
+    /// Ask a control plane node for a new client configuration
+    New(NewArgs),
     /// Set the default nodes of the current context; none clears them
     #[command(visible_alias = "nodes")]
     Node {
@@ -80,6 +83,19 @@ struct AddArgs {
     /// File with the key of the client certificate
     #[arg(long)]
     key: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct NewArgs {
+    /// File to write
+    #[arg(default_value = "talosconfig")]
+    path: PathBuf,
+    /// Roles of the new client
+    #[arg(long, value_delimiter = ',', default_value = "os:admin")]
+    roles: Vec<String>,
+    /// How long its certificate is valid
+    #[arg(long, value_name = "SPAN", default_value = "8760h", value_parser = age::parse)]
+    crt_ttl: std::time::Duration,
 }
 
 #[derive(Debug, clap::Args)]
@@ -127,6 +143,7 @@ pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
         }
         Command::Info { output } => info(&remote, &file, output),
         Command::Merge { file: other } => merge(&mut file, &other),
+        Command::New(arguments) => new(&remote, &file, &arguments),
         Command::Remove(arguments) => remove(&mut file, &arguments),
     }
 }
@@ -248,6 +265,28 @@ fn info(remote: &RemoteArgs, file: &AccessFile, output: InfoOutput) -> anyhow::R
         }
     };
     files::print(&text)
+}
+
+fn new(remote: &RemoteArgs, file: &AccessFile, arguments: &NewArgs) -> anyhow::Result<()> {
+    const CALL: &str = "MachineService/GenerateClientConfiguration";
+    files::refuse_existing(&[&arguments.path], false)?;
+    let node = remote.open_one(None)?;
+    let (_, endpoints) = remote.connection(remote.context_of(file)?)?;
+    let request = GenerateClientConfigurationRequest {
+        roles: arguments.roles.clone(),
+        crt_ttl: Some(age::to_wire(arguments.crt_ttl)),
+    };
+    remote::block_on(async {
+        let answer =
+            node.machine().generate_client_configuration(request).await.named(&node, CALL)?;
+        let text = answer.messages.into_iter().next().map(|message| message.talosconfig);
+        let mut access = Access::from_yaml(&text.unwrap_or_default())
+            .with_context(|| format!("reading what {} answered {CALL}", node.name()))?;
+        for (_, context) in &mut access.contexts {
+            context.endpoints.clone_from(&endpoints);
+        }
+        Ok(AccessFile { path: arguments.path.clone(), access }.save()?)
+    })
 }
 
 fn remove(file: &mut AccessFile, arguments: &RemoveArgs) -> anyhow::Result<()> {

@@ -231,32 +231,6 @@ pub(crate) fn merge(
     Ok(renames)
 }
 
-/// Takes a cluster, its user and its context out of a kubeconfig. False when nothing of it was there.
-pub(crate) fn remove(config: &mut Value, server_context: &str) -> bool {
-    let context = config
-        .entry("contexts")
-        .and_then(Value::as_seq)
-        .unwrap_or_default()
-        .iter()
-        .find(|context| name_of(context) == server_context)
-        .and_then(|context| context.entry("context"))
-        .cloned();
-    let Some(context) = context else { return false };
-    for (list, name) in [
-        ("contexts", server_context),
-        ("clusters", context.entry("cluster").and_then(Value::as_str).unwrap_or_default()),
-        ("users", context.entry("user").and_then(Value::as_str).unwrap_or_default()),
-    ] {
-        if let Some(Value::Seq(items)) = entry_mut(config, list) {
-            items.retain(|item| name_of(item) != name);
-        }
-    }
-    if config.entry("current-context").and_then(Value::as_str) == Some(server_context) {
-        set(config, "current-context", "".into());
-    }
-    true
-}
-
 /// The kubeconfig with another address of the API server.
 pub(crate) fn with_server(text: &str, server: &str) -> anyhow::Result<Value> {
     let mut config = parse(text)?;
@@ -321,15 +295,5 @@ mod tests {
         let mut own = config("a", "s1");
         merge(&mut own, &config("a", "s2"), |_, _| Ok(true)).unwrap();
         assert_eq!(own, config("a", "s2"));
-    }
-
-    #[test]
-    fn removing_takes_all_three_parts() {
-        let mut own = config("a", "s1");
-        merge(&mut own, &config("b", "s2"), |_, _| Ok(false)).unwrap();
-        assert!(remove(&mut own, "admin@b"));
-        assert_eq!(names(&own, "clusters"), ["a"]);
-        assert_eq!(names(&own, "users"), ["admin@a"]);
-        assert!(!remove(&mut own, "admin@b"));
     }
 }

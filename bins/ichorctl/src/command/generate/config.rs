@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use ::config::{
     generate::{self, Comments, Contract, Options},
+    patch,
     view::MachineType,
 };
 use anyhow::{Context as _, bail};
 use pki::{Access, Context, Secrets, System};
 
-use crate::{files, remote};
+use crate::{command::patches, files, remote};
 
 /// What to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -86,6 +87,15 @@ pub(crate) struct Args {
     version: String,
     #[arg(long, hide = true)]
     skip_k8s_etcd: bool,
+    /// Patch for all machines: a text, or @FILE; repeatable
+    #[arg(long, value_name = "PATCH")]
+    config_patch: Vec<String>,
+    /// Patch for control plane nodes
+    #[arg(long, value_name = "PATCH")]
+    config_patch_control_plane: Vec<String>,
+    /// Patch for workers
+    #[arg(long, value_name = "PATCH")]
+    config_patch_worker: Vec<String>,
     /// Replace existing files
     #[arg(short, long)]
     force: bool,
@@ -218,6 +228,16 @@ fn machine(
     machine: MachineType,
 ) -> anyhow::Result<String> {
     let config = generate::generate(options, &super::secrets_of(secrets), machine);
+    let mut patches = patches::read(&arguments.config_patch)?;
+    patches.extend(patches::read(match machine {
+        MachineType::Worker => &arguments.config_patch_worker,
+        _ => &arguments.config_patch_control_plane,
+    })?);
+    let config = if patches.is_empty() {
+        config
+    } else {
+        patch::apply_to(&config, &patches).context("patching the new configuration")?
+    };
     let comments = Comments { docs: arguments.with_docs, examples: arguments.with_examples };
     Ok(generate::render(&config, comments))
 }

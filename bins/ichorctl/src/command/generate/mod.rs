@@ -6,6 +6,8 @@ mod secrets;
 
 use crate::remote::RemoteArgs;
 
+pub(crate) use config::{Args as ConfigArgs, run as config};
+
 /// Arguments of `gen`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
