@@ -37,16 +37,9 @@ pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterEr
 
 /// Which cluster a configuration is for.
 fn info(config: &config::Config) -> InfoSpec {
-    let mut info = InfoSpec::default();
-    if let Some(cluster) = config.v1alpha1().and_then(|document| document.cluster.as_ref()) {
-        info.cluster_id.clone_from(&cluster.id);
-        info.cluster_name.clone_from(&cluster.cluster_name);
+    let view = config.view();
+    InfoSpec {
+        cluster_id: view.discovery_identity().0.to_owned(),
+        cluster_name: view.cluster_name().to_owned(),
     }
-    if let Some(document) = config.document::<config::kinds::cluster::DiscoveryIdentityConfig>() {
-        info.cluster_id.clone_from(&document.cluster_id);
-    }
-    if let Some(document) = config.document::<config::kinds::kubernetes::KubeClusterConfig>() {
-        info.cluster_name.clone_from(&document.cluster_name);
-    }
-    info
 }

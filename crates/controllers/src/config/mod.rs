@@ -5,7 +5,7 @@ pub mod source;
 
 use std::path::PathBuf;
 
-use ::config::{Config, LoadErrors};
+use ::config::{Config, LoadErrors, view};
 use ::runtime::controller::{
     Context, ControllerError, Input, Next, Output, RegisterError, Runtime,
 };
@@ -160,13 +160,11 @@ fn register_persistence(controllers: &mut Runtime, path: PathBuf) -> Result<(), 
 /// What kind of machine a configuration asks for.
 #[must_use]
 pub fn machine_type(config: &Config) -> MachineType {
-    let machine = config.v1alpha1().and_then(|document| document.machine.as_ref());
-    match machine.map(|machine| machine.kind.as_str()) {
-        None => MachineType::UNKNOWN,
-        Some("controlplane") => MachineType::CONTROL_PLANE,
-        Some("init") => MachineType::INIT,
-        // `worker`, `join` and the default.
-        Some(_) => MachineType::WORKER,
+    match config.view().machine_type() {
+        view::MachineType::ControlPlane => MachineType::CONTROL_PLANE,
+        view::MachineType::Init => MachineType::INIT,
+        view::MachineType::Worker => MachineType::WORKER,
+        view::MachineType::Unknown => MachineType::UNKNOWN,
     }
 }
 

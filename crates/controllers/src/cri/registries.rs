@@ -7,121 +7,56 @@ use ::runtime::controller::{
     Context, ControllerError, Input, Next, Output, RegisterError, Runtime,
 };
 use config::Config;
-use config::kinds::registry as kinds;
+use config::view::{RegistryAuth, RegistryMirror, RegistryTls};
 use resource::config::MachineConfigSpec;
 use resource::cri::{
     CustomizationConfigSpec, RegistriesConfigSpec, RegistryAuthConfig, RegistryEndpointConfig,
     RegistryMirrorConfig, RegistryTLSConfig,
 };
-use resource::types::{Base64Bytes, PemEncodedCertificateAndKey};
+use resource::types::PemEncodedCertificateAndKey;
 
 use crate::Node;
 use crate::config::active::{ACTIVE, NAMESPACE};
 use crate::plain::plain;
 
-/// What a configuration says about registries, in documents of their own and in the older place.
+/// What a configuration says about registries.
 #[must_use]
 pub fn registries(config: &Config) -> RegistriesConfigSpec {
-    let mut spec = legacy(config);
-    for mirror in config.documents::<kinds::RegistryMirrorConfig>() {
-        let endpoints = mirror.endpoints.iter().map(|endpoint| RegistryEndpointConfig {
-            endpoint: endpoint.url.to_string(),
-            override_path: endpoint.override_path.unwrap_or_default(),
-        });
-        let wanted = RegistryMirrorConfig {
-            endpoints: endpoints.collect(),
-            skip_fallback: mirror.skip_fallback.unwrap_or_default(),
-        };
-        spec.mirrors.insert(mirror.name.clone(), wanted);
-    }
-    for auth in config.documents::<kinds::RegistryAuthConfig>() {
-        let wanted = RegistryAuthConfig {
-            username: auth.username.clone(),
-            password: auth.password.clone(),
-            auth: auth.auth.clone(),
-            identity_token: auth.identity_token.clone(),
-        };
-        spec.auths.insert(auth.name.clone(), wanted);
-    }
-    for tls in config.documents::<kinds::RegistryTlsConfig>() {
-        let client_identity =
-            tls.client_identity.as_ref().map(|identity| PemEncodedCertificateAndKey {
-                crt: identity.cert.clone().into(),
-                key: identity.key.clone().into(),
-            });
-        let wanted = RegistryTLSConfig {
-            client_identity,
-            ca: tls.ca.clone().into(),
-            insecure_skip_verify: tls.insecure_skip_verify.unwrap_or_default(),
-        };
-        spec.tls.insert(tls.name.clone(), wanted);
-    }
-    spec
-}
-
-fn legacy(config: &Config) -> RegistriesConfigSpec {
-    let mut spec = RegistriesConfigSpec::default();
-    let machine = config.v1alpha1().and_then(|document| document.machine.as_ref());
-    let Some(registries) = machine.and_then(|machine| machine.registries.as_ref()) else {
-        return spec;
+    let view = config.view();
+    let mirror = |mirror: RegistryMirror| RegistryMirrorConfig {
+        endpoints: mirror
+            .endpoints
+            .into_iter()
+            .map(|(endpoint, override_path)| RegistryEndpointConfig { endpoint, override_path })
+            .collect(),
+        skip_fallback: mirror.skip_fallback,
     };
-    for (host, mirror) in &registries.mirrors {
-        let Some(mirror) = mirror else { continue };
-        let endpoints = mirror.endpoints.iter().map(|endpoint| RegistryEndpointConfig {
-            endpoint: endpoint.clone(),
-            override_path: mirror.override_path.unwrap_or_default(),
-        });
-        let wanted = RegistryMirrorConfig {
-            endpoints: endpoints.collect(),
-            skip_fallback: mirror.skip_fallback.unwrap_or_default(),
-        };
-        spec.mirrors.insert(host.clone(), wanted);
+    let auth = |auth: RegistryAuth| RegistryAuthConfig {
+        username: auth.username,
+        password: auth.password,
+        auth: auth.auth,
+        identity_token: auth.identity_token,
+    };
+    let tls = |tls: RegistryTls| RegistryTLSConfig {
+        client_identity: tls.client_identity.map(|identity| PemEncodedCertificateAndKey {
+            crt: identity.crt.into(),
+            key: identity.key.into(),
+        }),
+        ca: tls.ca.into(),
+        insecure_skip_verify: tls.insecure_skip_verify,
+    };
+    RegistriesConfigSpec {
+        mirrors: view.registry_mirrors().into_iter().map(|(name, m)| (name, mirror(m))).collect(),
+        auths: view.registry_auth().into_iter().map(|(name, a)| (name, auth(a))).collect(),
+        tls: view.registry_tls().into_iter().map(|(name, t)| (name, tls(t))).collect(),
     }
-    for (host, settings) in &registries.config {
-        let Some(settings) = settings else { continue };
-        if let Some(auth) = &settings.auth {
-            let wanted = RegistryAuthConfig {
-                username: auth.username.clone(),
-                password: auth.password.clone(),
-                auth: auth.auth.clone(),
-                identity_token: auth.identity_token.clone(),
-            };
-            spec.auths.insert(host.clone(), wanted);
-        }
-        if let Some(tls) = &settings.tls {
-            let client_identity =
-                tls.client_identity.as_ref().map(|identity| PemEncodedCertificateAndKey {
-                    crt: Base64Bytes(identity.crt.clone()),
-                    key: Base64Bytes(identity.key.clone()),
-                });
-            let wanted = RegistryTLSConfig {
-                client_identity,
-                ca: Base64Bytes(tls.ca.0.clone()),
-                insecure_skip_verify: tls.insecure_skip_verify.unwrap_or_default(),
-            };
-            spec.tls.insert(host.clone(), wanted);
-        }
-    }
-    spec
 }
-
-/// The file by which the older place customizes containerd.
-const CUSTOMIZATION: &str = "/etc/cri/conf.d/20-customization.part";
 
 /// The parts of containerd's configuration that the machine configuration adds, by name.
 #[must_use]
 pub fn customizations(config: &Config) -> BTreeMap<String, String> {
-    let mut parts = BTreeMap::new();
-    let machine = config.v1alpha1().and_then(|document| document.machine.as_ref());
-    for file in machine.iter().flat_map(|machine| machine.files.iter()).flatten() {
-        if file.path == CUSTOMIZATION {
-            parts.insert("20-customization.part".to_owned(), file.content.clone());
-        }
-    }
-    for document in config.documents::<kinds::CriCustomizationConfig>() {
-        parts.insert(format!("20-{}.part", document.name), document.content.clone());
-    }
-    parts
+    let parts = config.view().cri_customizations();
+    parts.into_iter().map(|(name, content)| (format!("20-{name}.part"), content)).collect()
 }
 
 /// Adds the controllers of this module.

@@ -7,14 +7,13 @@ use ::runtime::controller::{
     Context, ControllerError, Input, Next, Output, RegisterError, Runtime,
 };
 use config::Config;
-use config::scalar::{Certificate, Identity};
 use pki::{ExtendedUsage, System};
 use resource::config::{MachineConfigSpec, MachineTypeSpec};
 use resource::enums::MachineType;
 use resource::network::{HostnameStatusSpec, NodeAddressSpec};
 use resource::secrets::{APICertsSpec, CertSANSpec, OSRootSpec, TrustdCertsSpec};
 use resource::time;
-use resource::types::{Base64Bytes, NetIp, PemEncodedCertificate, PemEncodedCertificateAndKey};
+use resource::types::{NetIp, PemEncodedCertificate, PemEncodedCertificateAndKey};
 
 use super::leaf::{self, LeafPlan, Wanted};
 use super::sans;
@@ -24,39 +23,26 @@ use crate::plain::plain;
 
 /// What the configuration says about the API's authority.
 #[must_use]
-pub fn root(config: &Config) -> Option<OSRootSpec> {
-    let machine = config.v1alpha1()?.machine.as_ref()?;
-    let issuing = machine.ca.as_ref().map(pair).unwrap_or_default();
-    let mut accepted: Vec<PemEncodedCertificate> = Vec::new();
-    if !issuing.crt.0.is_empty() {
-        accepted.push(PemEncodedCertificate { crt: issuing.crt.clone() });
-    }
-    accepted.extend(
-        machine
-            .accepted_cas
-            .iter()
-            .map(|Certificate { crt, .. }| PemEncodedCertificate { crt: Base64Bytes(crt.clone()) }),
-    );
+pub fn root(config: &Config) -> OSRootSpec {
+    let view = config.view();
+    let issuing_ca = view
+        .machine_ca()
+        .map(|pair| PemEncodedCertificateAndKey { crt: pair.crt.into(), key: pair.key.into() })
+        .unwrap_or_default();
+    let accepted = view.machine_accepted_cas().into_iter();
     let mut spec = OSRootSpec {
-        issuing_ca: issuing,
-        accepted_cas: accepted,
-        token: machine.token.clone(),
+        issuing_ca,
+        accepted_cas: accepted.map(|crt| PemEncodedCertificate { crt: crt.into() }).collect(),
+        token: view.machine_token().to_owned(),
         ..OSRootSpec::default()
     };
-    for name in machine.cert_sans.iter() {
+    for name in view.machine_cert_sans() {
         match name.parse() {
             Ok(ip) => spec.cert_san_ips.push(NetIp(Some(ip))),
             Err(_) => spec.cert_sandns_names.push(name.clone()),
         }
     }
-    Some(spec)
-}
-
-fn pair(identity: &Identity) -> PemEncodedCertificateAndKey {
-    PemEncodedCertificateAndKey {
-        crt: Base64Bytes(identity.crt.clone()),
-        key: Base64Bytes(identity.key.clone()),
-    }
+    spec
 }
 
 /// Seconds since the epoch.
@@ -84,7 +70,7 @@ fn register_root(controllers: &mut Runtime, active: Active) -> Result<(), Regist
         vec![Output::exclusive::<OSRootSpec>()],
         move |context: &Context| -> Result<Next, ControllerError> {
             let config: Option<Arc<Config>> = active.complete(context.store())?;
-            if let Some(wanted) = config.as_deref().and_then(root) {
+            if let Some(wanted) = config.as_deref().map(root) {
                 context.modify::<OSRootSpec>("secrets", "os", |spec| spec.clone_from(&wanted))?;
             }
             Ok(Next::OnChange)
