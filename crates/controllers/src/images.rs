@@ -51,7 +51,10 @@ impl Images {
                     pause *= 2;
                 }
                 Err(error) => {
-                    return Err(RunError::new(format!("image {reference} is not available"), error));
+                    return Err(RunError::new(
+                        format!("image {reference} is not available"),
+                        error,
+                    ));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Secrets: who the node is to others, and what it signs with.
 
 mod etcd;
+mod joining;
 pub(crate) mod kubernetes;
 pub mod leaf;
 pub mod os;
@@ -17,6 +18,7 @@ use crate::Node;
 /// See [`crate::register`].
 pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
     os::register(controllers, node)?;
+    joining::register(controllers, node)?;
     controllers.register(etcd::controller())?;
     for controller in kubernetes::controllers() {
         controllers.register(controller)?;
