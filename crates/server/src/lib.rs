@@ -11,6 +11,7 @@ mod etcd;
 pub mod feed;
 pub mod frame;
 mod grpc;
+mod health;
 mod inspect;
 pub mod machine;
 pub mod method;

@@ -16,6 +16,7 @@ mod workloads;
 use std::{convert::Infallible, io, path::PathBuf, sync::Arc, time::Duration};
 
 use api::{
+    cluster::cluster_service_server::ClusterServiceServer,
     inspect::inspect_service_server::InspectServiceServer,
     machine::machine_service_server::MachineServiceServer,
     time::time_service_server::TimeServiceServer,
@@ -28,12 +29,13 @@ use tokio::net::{UnixListener, UnixStream};
 use tonic::{Status, body::Body};
 use tower::Service;
 
-pub(crate) use self::config::control_plane_only;
 pub use self::peer::Claim;
 use self::rpc::Api;
+pub(crate) use self::{access::kubeconfig_identity, config::control_plane_only};
 use crate::{
-    apid::backend::{CONNECTION_WINDOW, STREAM_WINDOW},
+    apid::backend::{self, CONNECTION_WINDOW, STREAM_WINDOW},
     frame::MAX_MESSAGE,
+    health::Health,
     inspect::Inspect,
     method,
     procfs::Kernel,
@@ -118,6 +120,7 @@ pub struct Machine {
     machine: MachineServiceServer<Api>,
     time: TimeServiceServer<Clock>,
     inspect: InspectServiceServer<Inspect>,
+    cluster: ClusterServiceServer<Health>,
 }
 
 impl Machine {
@@ -133,6 +136,7 @@ impl Machine {
                 .max_encoding_message_size(MAX_MESSAGE),
             time: TimeServiceServer::new(Clock::new(node.store.clone())),
             inspect: InspectServiceServer::new(Inspect::new(node.edges.clone())),
+            cluster: ClusterServiceServer::new(Health::new(node.clone(), backend::PORT)),
             node,
         }
     }
@@ -184,6 +188,7 @@ impl Machine {
             "/machine.MachineService" => self.machine.call(request).await,
             "/time.TimeService" => self.time.call(request).await,
             "/inspect.InspectService" => self.inspect.call(request).await,
+            "/cluster.ClusterService" => self.cluster.call(request).await,
             other => {
                 let name = other.trim_start_matches('/');
                 Ok(Status::unimplemented(format!("{name} is not built yet")).into_http())

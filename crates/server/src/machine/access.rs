@@ -47,7 +47,14 @@ fn authority(pair: &PemEncodedCertificateAndKey, what: &str) -> Result<Authority
 /// An archive (tar, gzip) with the one file `kubeconfig`.
 pub(super) fn kubeconfig(node: &Node) -> Result<Stream<Data>, Status> {
     control_plane_only(&node.store, "Kubeconfig")?;
-    let document = kubeconfig_document(node)?;
+    let identity = kubeconfig_identity(node)?;
+    let document = manifests::kubeconfig::person(
+        &identity.cluster,
+        &identity.endpoint,
+        &identity.authority,
+        &identity.certificate,
+        &identity.key,
+    );
     let archive = archive("kubeconfig", document.as_bytes())
         .map_err(|error| Status::internal(format!("packing the kubeconfig: {error}")))?;
     let pieces: Vec<_> = archive
@@ -57,7 +64,22 @@ pub(super) fn kubeconfig(node: &Node) -> Result<Stream<Data>, Status> {
     Ok(stream::iter(pieces).boxed())
 }
 
-pub(crate) fn kubeconfig_document(node: &Node) -> Result<String, Status> {
+/// A fresh identity of an administrator of Kubernetes.
+pub(crate) struct KubernetesIdentity {
+    /// The cluster's name.
+    pub(crate) cluster: String,
+    /// Where the API is from outside.
+    pub(crate) endpoint: String,
+    /// The authority, PEM.
+    pub(crate) authority: String,
+    /// The certificate, PEM.
+    pub(crate) certificate: String,
+    /// Its key, PEM.
+    pub(crate) key: String,
+}
+
+/// Issues an identity of an administrator; refused where the node has no authority of Kubernetes.
+pub(crate) fn kubeconfig_identity(node: &Node) -> Result<KubernetesIdentity, Status> {
     let root = node
         .store
         .get::<KubernetesRootSpec>("secrets", "k8s")
@@ -74,19 +96,17 @@ pub(crate) fn kubeconfig_document(node: &Node) -> Result<String, Status> {
     )
     .common_name("admin")
     .organization(ADMINISTRATORS);
-    let identity = authority
-        .issue(&leaf, &mut System)
-        .map_err(|error| Status::internal(format!("issuing a certificate: {}", chain(&error))))?;
-    let key = identity
-        .key_pem()
-        .map_err(|error| Status::internal(format!("issuing a certificate: {}", chain(&error))))?;
-    Ok(manifests::kubeconfig::person(
-        &root.spec.name,
-        &root.spec.endpoint.to_string(),
-        &authority.certificate_pem(),
-        &identity.certificate_pem(),
-        &key,
-    ))
+    let issuing_failed = |error: &dyn std::error::Error| {
+        Status::internal(format!("issuing a Kubernetes certificate: {error}"))
+    };
+    let identity = authority.issue(&leaf, &mut System).map_err(|error| issuing_failed(&error))?;
+    Ok(KubernetesIdentity {
+        cluster: root.spec.name.clone(),
+        endpoint: root.spec.endpoint.to_string(),
+        authority: authority.certificate_pem(),
+        certificate: identity.certificate_pem(),
+        key: identity.key_pem().map_err(|error| issuing_failed(&error))?,
+    })
 }
 
 fn archive(name: &str, content: &[u8]) -> io::Result<Vec<u8>> {

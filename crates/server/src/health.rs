@@ -1,0 +1,130 @@
+//! The health of the whole cluster, as one control plane node sees it.
+//!
+//! Checks run one after the other; each waits until it passes, is not applicable, or the time is over. A check is
+//! looked at again when something it may depend on has changed, on whatever node. Must never: repair anything.
+
+mod check;
+mod look;
+mod members;
+mod news;
+
+use std::{sync::Arc, time::Duration};
+
+use api::cluster::{
+    HealthCheckProgress, HealthCheckRequest, cluster_service_server::ClusterService,
+};
+use futures::{StreamExt, stream::BoxStream};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use self::{check::Verdict, look::Look, members::Cluster, news::News};
+use crate::{
+    machine::{Node, control_plane_only},
+    role::Roles,
+};
+
+/// How long a caller waits that does not say.
+const PATIENCE: Duration = Duration::from_secs(20 * 60);
+/// A check is looked at again after this time even without news: not everything tells of its changes.
+const RECHECK: Duration = Duration::from_secs(5);
+
+/// The cluster service.
+#[derive(Clone)]
+pub(crate) struct Health {
+    node: Arc<Node>,
+    /// Where this node's own apid listens.
+    port: u16,
+}
+
+impl Health {
+    pub(crate) fn new(node: Arc<Node>, port: u16) -> Self {
+        Self { node, port }
+    }
+}
+
+#[tonic::async_trait]
+impl ClusterService for Health {
+    async fn health_check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<BoxStream<'static, Result<HealthCheckProgress, Status>>>, Status> {
+        control_plane_only(&self.node.store, "HealthCheck")?;
+        let roles = request.extensions().get::<Roles>().cloned().unwrap_or_default();
+        let request = request.into_inner();
+        let patience = match request.wait_timeout {
+            None => PATIENCE,
+            Some(wait) => Duration::try_from(wait)
+                .map_err(|_| Status::invalid_argument("the time to wait is negative"))?,
+        };
+        let deadline = Instant::now() + patience;
+        let asked = request.cluster_info.unwrap_or_default();
+        let cluster = Cluster::open(self.node.clone(), self.port, &roles, &asked)?;
+        let (told, progress) = mpsc::channel(16);
+        tokio::spawn(async move {
+            let ended = tokio::select! {
+                ended = run(cluster, deadline, &told) => ended,
+                () = told.closed() => return,
+            };
+            if let Err(status) = ended {
+                drop(told.send(Err(status)).await);
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(progress).boxed()))
+    }
+}
+
+type Progress = mpsc::Sender<Result<HealthCheckProgress, Status>>;
+
+async fn tell(to: &Progress, message: String) {
+    // Whether anybody listens is seen by the task as a whole.
+    drop(to.send(Ok(HealthCheckProgress { metadata: None, message })).await);
+}
+
+async fn run(cluster: Cluster, deadline: Instant, to: &Progress) -> Result<(), Status> {
+    let late = |what: String| Status::deadline_exceeded(format!("{what} within the time given"));
+    let nodes = timeout_at(deadline, cluster.nodes())
+        .await
+        .map_err(|_| late("no nodes were discovered".to_owned()))??;
+    let names: Vec<_> = nodes.all().map(|address| format!("{:?}", address.to_string())).collect();
+    tell(to, format!("discovered nodes: [{}]", names.join(" "))).await;
+    let news = News::of(&cluster, &nodes);
+    let mut look = Look::new(cluster, nodes);
+    for check in check::ALL {
+        let condition = check.condition();
+        tell(to, format!("waiting for {condition}: ...")).await;
+        let mut last = String::new();
+        loop {
+            // Registered before looking: a change meanwhile is not missed.
+            let changed = news.next();
+            let verdict = timeout_at(deadline, look.at(check))
+                .await
+                .unwrap_or_else(|_| Verdict::Waiting("no answer in time".to_owned()));
+            match verdict {
+                Verdict::Passed => {
+                    tell(to, format!("waiting for {condition}: OK")).await;
+                    break;
+                }
+                Verdict::Skipped => {
+                    tell(to, format!("waiting for {condition}: SKIP")).await;
+                    break;
+                }
+                Verdict::Waiting(state) => {
+                    if Instant::now() >= deadline {
+                        return Err(late(format!("{condition}: {state}; not otherwise")));
+                    }
+                    if state != last {
+                        tell(to, format!("waiting for {condition}: {state}")).await;
+                        last = state;
+                    }
+                    let again = (Instant::now() + RECHECK).min(deadline);
+                    drop(timeout_at(again, changed).await);
+                }
+            }
+        }
+    }
+    Ok(())
+}
