@@ -107,6 +107,15 @@ pub(crate) fn components(progress: &Progress, names: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Prints where the programs of components are.
+pub(crate) fn locate(programs: &[String]) -> Result<()> {
+    let workshop = workshop(&|_| ())?;
+    for program in programs {
+        println!("{}", workshop.program(program)?.display());
+    }
+    Ok(())
+}
+
 /// Makes the image cache.
 pub(crate) fn cache(progress: &Progress) -> Result<()> {
     let report = |event: Event<'_>| progress.show(&event);

@@ -89,6 +89,23 @@ pub(crate) fn bench(names: &[String]) -> Result<()> {
             eprintln!("bench {}: done in {}", bench.name, seconds(begun.elapsed()));
         }
     }
+    if names.is_empty() || names.iter().any(|name| name == "baseline") {
+        eprintln!("bench baseline …");
+        let output = Command::new(workspace::root().join("benches/baseline/run"))
+            .stderr(std::process::Stdio::inherit())
+            .output()
+            .context("starting benches/baseline/run")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        print!("{text}");
+        let _ = write!(
+            report,
+            "\n## baseline: upstream's binaries started by hand, from the start of containerd\n\n{}\n",
+            text.trim()
+        );
+        if !output.status.success() {
+            bail!("the baseline failed");
+        }
+    }
     let path = workspace::out().join("bench.md");
     fs::write(&path, report).with_context(|| format!("writing {}", path.display()))?;
     println!("written to out/bench.md");

@@ -28,6 +28,7 @@ cargo xtask COMMAND
   cache        make the image cache                                   -> out/image/cache
   image        make the root image and the bill of materials          -> out/image
   check-cache  check every blob of the image cache against its digest
+  where        print the path of a component's program, COMPONENT/FILE
   test         build everything and run every test
   bench        run the benchmarks [NAME …]                            -> out/bench.md
   fuzz         run each fuzz target for a minute
@@ -60,6 +61,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "components" => progress.phase("components", || build::components(&progress, rest)),
         "cache" => progress.phase("image cache", || build::cache(&progress)),
         "image" => progress.phase("root image", || build::image(&progress)),
+        "where" => build::locate(rest),
         "check-cache" => build::check_cache(),
         "test" => check::test(),
         "bench" => check::bench(rest),
