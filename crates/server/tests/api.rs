@@ -1,5 +1,6 @@
 //! The API as clients meet it: real TLS over loopback through apid to the machine API, one node and several.
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
 mod node;
 
 use std::time::Duration;
