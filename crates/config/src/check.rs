@@ -1,92 +1,88 @@
-//! The checks of the kinds.
+//! The checks of the kinds, one file per part of the system.
 
-use crate::document::Validate;
-impl Validate for crate::kinds::network::BgpInstanceConfig {}
-impl Validate for crate::kinds::network::BlackholeRouteConfig {}
-impl Validate for crate::kinds::network::BondConfig {}
-impl Validate for crate::kinds::network::BridgeConfig {}
-impl Validate for crate::kinds::registry::CriBaseRuntimeSpecConfig {}
-impl Validate for crate::kinds::registry::CriCustomizationConfig {}
-impl Validate for crate::kinds::runtime::ContainerConfig {}
-impl Validate for crate::kinds::network::Dhcpv4Config {}
-impl Validate for crate::kinds::network::Dhcpv6Config {}
-impl Validate for crate::kinds::cluster::DiscoveryIdentityConfig {}
-impl Validate for crate::kinds::cluster::DiscoveryServiceConfig {}
-impl Validate for crate::kinds::network::DummyLinkConfig {}
-impl Validate for crate::kinds::runtime::EnvironmentConfig {}
-impl Validate for crate::kinds::runtime::EtcFileConfig {}
-impl Validate for crate::kinds::network::EthernetConfig {}
-impl Validate for crate::kinds::runtime::EventSinkConfig {}
-impl Validate for crate::kinds::storage::ExistingVolumeConfig {}
-impl Validate for crate::kinds::runtime::ExtensionServiceConfig {}
-impl Validate for crate::kinds::storage::ExternalVolumeConfig {}
-impl Validate for crate::kinds::storage::FilesystemScrubConfig {}
-impl Validate for crate::kinds::storage::FilesystemTrimConfig {}
-impl Validate for crate::kinds::network::HcloudVipConfig {}
-impl Validate for crate::kinds::network::HttpProbeConfig {}
-impl Validate for crate::kinds::network::HostnameConfig {}
-impl Validate for crate::kinds::registry::ImageCacheConfig {}
-impl Validate for crate::kinds::registry::ImageVerificationConfig {}
-impl Validate for crate::kinds::runtime::KernelModuleConfig {}
-impl Validate for crate::kinds::runtime::KmsgLogConfig {}
-impl Validate for crate::kinds::kubernetes::KubeApiServerCaConfig {}
-impl Validate for crate::kinds::kubernetes::KubeApiServerConfig {}
-impl Validate for crate::kinds::kubernetes::KubeAdmissionControlConfig {}
-impl Validate for crate::kinds::kubernetes::KubeAggregatorCaConfig {}
-impl Validate for crate::kinds::kubernetes::KubeAuditPolicyConfig {}
-impl Validate for crate::kinds::kubernetes::KubeAuthenticationConfig {}
-impl Validate for crate::kinds::kubernetes::KubeAuthorizerConfig {}
-impl Validate for crate::kinds::kubernetes::KubeClusterConfig {}
-impl Validate for crate::kinds::kubernetes::KubeControllerManagerConfig {}
-impl Validate for crate::kinds::kubernetes::KubeCoreDnsConfig {}
-impl Validate for crate::kinds::kubernetes::KubeCredentialProviderConfig {}
-impl Validate for crate::kinds::kubernetes::KubeEtcdEncryptionConfig {}
-impl Validate for crate::kinds::kubernetes::KubeExternalManifestConfig {}
-impl Validate for crate::kinds::kubernetes::KubeFlannelCniConfig {}
-impl Validate for crate::kinds::kubernetes::KubeInlineManifestConfig {}
-impl Validate for crate::kinds::kubernetes::KubeNetworkConfig {}
-impl Validate for crate::kinds::kubernetes::KubeNodeConfig {}
-impl Validate for crate::kinds::kubernetes::KubePrismConfig {}
-impl Validate for crate::kinds::kubernetes::KubeProxyConfig {}
-impl Validate for crate::kinds::kubernetes::KubeSchedulerConfig {}
-impl Validate for crate::kinds::kubernetes::KubeServiceAccountConfig {}
-impl Validate for crate::kinds::network::KubeSpanConfig {}
-impl Validate for crate::kinds::network::KubeSpanEndpointsConfig {}
-impl Validate for crate::kinds::kubernetes::KubeStaticPodConfig {}
-impl Validate for crate::kinds::kubernetes::KubeTalosApiAccessConfig {}
-impl Validate for crate::kinds::kubernetes::KubeletConfig {}
-impl Validate for crate::kinds::storage::LvmLogicalVolumeConfig {}
-impl Validate for crate::kinds::storage::LvmVolumeGroupConfig {}
-impl Validate for crate::kinds::network::Layer2VipConfig {}
-impl Validate for crate::kinds::network::LinkAliasConfig {}
-impl Validate for crate::kinds::network::LinkConfig {}
-impl Validate for crate::kinds::network::NetworkDefaultActionConfig {}
-impl Validate for crate::kinds::network::NetworkRuleConfig {}
-impl Validate for crate::kinds::runtime::OomConfig {}
-impl Validate for crate::kinds::runtime::PciDriverRebindConfig {}
-impl Validate for crate::kinds::storage::RaidArrayConfig {}
-impl Validate for crate::kinds::storage::RawVolumeConfig {}
-impl Validate for crate::kinds::registry::RegistryAuthConfig {}
-impl Validate for crate::kinds::registry::RegistryMirrorConfig {}
-impl Validate for crate::kinds::registry::RegistryTlsConfig {}
-impl Validate for crate::kinds::network::ResolverConfig {}
-impl Validate for crate::kinds::network::RoutingRuleConfig {}
-impl Validate for crate::kinds::runtime::SecurityProfileConfig {}
-impl Validate for crate::kinds::cluster::SideroLinkConfig {}
-impl Validate for crate::kinds::network::StaticHostConfig {}
-impl Validate for crate::kinds::storage::SwapVolumeConfig {}
-impl Validate for crate::kinds::runtime::SysctlConfig {}
-impl Validate for crate::kinds::runtime::SysfsConfig {}
-impl Validate for crate::kinds::network::TcpProbeConfig {}
-impl Validate for crate::kinds::network::TimeSyncConfig {}
-impl Validate for crate::kinds::runtime::TrustedRootsConfig {}
-impl Validate for crate::kinds::runtime::UdevRulesConfig {}
-impl Validate for crate::kinds::runtime::UnattendedInstallConfig {}
-impl Validate for crate::kinds::storage::UserVolumeConfig {}
-impl Validate for crate::kinds::network::VlanConfig {}
-impl Validate for crate::kinds::network::VrfConfig {}
-impl Validate for crate::kinds::network::VethConfig {}
-impl Validate for crate::kinds::storage::VolumeConfig {}
-impl Validate for crate::kinds::runtime::WatchdogTimerConfig {}
-impl Validate for crate::kinds::network::WireguardConfig {}
-impl Validate for crate::kinds::storage::ZswapConfig {}
+mod cluster;
+mod kubernetes;
+mod link;
+mod network;
+mod registry;
+mod runtime;
+mod storage;
+mod workload;
+
+use crate::Free;
+use crate::cel::{Environment, Type};
+use crate::finding::Findings;
+use crate::scalar::{Duration, Expression};
+
+/// An error when a document that goes by name has none.
+fn named(name: &str, findings: &mut Findings) {
+    if name.is_empty() {
+        findings.error("name", "name must be specified");
+    }
+}
+
+/// An error when a duration is below a bound.
+fn at_least(value: Option<Duration>, bound: Duration, path: &str, findings: &mut Findings) {
+    if value.is_some_and(|value| value < bound) {
+        let message = if bound == Duration::default() {
+            format!("{path} must not be negative")
+        } else {
+            format!("{path} must be at least {bound}")
+        };
+        findings.error(path, message);
+    }
+}
+
+/// Errors of an expression that must be there.
+fn expression(
+    expression: &Expression,
+    environment: Environment,
+    want: Type,
+    path: &str,
+    findings: &mut Findings,
+) {
+    if expression.0.is_empty() {
+        return;
+    }
+    if let Err(error) = crate::cel::check(&expression.0, environment, want) {
+        findings.error(path, format!("{path} is invalid: {error}"));
+    }
+}
+
+/// What keeps free-form changes from being an OCI runtime specification.
+pub(crate) fn runtime_spec(overrides: &Free) -> Result<(), String> {
+    let Some(value) = overrides.value() else { return Ok(()) };
+    let mut base = serde_json::to_value(oci_spec::runtime::Spec::default())
+        .map_err(|error| error.to_string())?;
+    merge_json(&mut base, json(value));
+    serde_json::from_value::<oci_spec::runtime::Spec>(base)
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+fn merge_json(base: &mut serde_json::Value, patch: serde_json::Value) {
+    match (base, patch) {
+        (serde_json::Value::Object(base), serde_json::Value::Object(patch)) => {
+            for (key, value) in patch {
+                merge_json(base.entry(key).or_insert(serde_json::Value::Null), value);
+            }
+        }
+        (base, patch) => *base = patch,
+    }
+}
+
+/// A value as JSON.
+pub(crate) fn json(value: &yaml::Value) -> serde_json::Value {
+    match value {
+        yaml::Value::Null => serde_json::Value::Null,
+        yaml::Value::Bool(value) => (*value).into(),
+        yaml::Value::Int(value) => (*value).into(),
+        yaml::Value::Uint(value) => (*value).into(),
+        yaml::Value::Float(value) => (*value).into(),
+        yaml::Value::String(text) | yaml::Value::Plain(text) => text.as_str().into(),
+        yaml::Value::Seq(items) => items.iter().map(json).collect(),
+        yaml::Value::Map(entries) => {
+            entries.iter().map(|(key, value)| (key.clone(), json(value))).collect()
+        }
+    }
+}

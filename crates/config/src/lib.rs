@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod catalog;
+pub mod cel;
 mod check;
 mod config;
 mod conflict;

@@ -22,7 +22,9 @@ fn refused(config: &str, patch: &str, want: &str) {
 const BASE: &str = "version: v1alpha1\nmachine:\n    type: worker\n    token: \"\"\n    certSANs: []\ncluster: null\n";
 
 fn machine(fields: &str) -> String {
-    format!("version: v1alpha1\nmachine:\n    type: worker\n    token: t\n    certSANs: []\n{fields}cluster: null\n")
+    format!(
+        "version: v1alpha1\nmachine:\n    type: worker\n    token: t\n    certSANs: []\n{fields}cluster: null\n"
+    )
 }
 
 fn cluster(fields: &str) -> String {
@@ -38,7 +40,11 @@ fn without_patches_the_text_stays() {
 #[test]
 fn nullable_scalars_take_false() {
     let base = machine("    time:\n        disabled: true\n");
-    check(&base, "machine: {time: {disabled: false}}", &machine("    time:\n        disabled: false\n"));
+    check(
+        &base,
+        "machine: {time: {disabled: false}}",
+        &machine("    time:\n        disabled: false\n"),
+    );
 }
 
 #[test]
@@ -49,11 +55,17 @@ fn plain_scalars_ignore_zero() {
 #[test]
 fn plain_bools_are_always_taken() {
     let volumes = |readonly: &str| {
-        cluster(&format!("    apiServer:\n        extraVolumes:\n            - hostPath: /a\n              mountPath: /b\n{readonly}"))
+        cluster(&format!(
+            "    apiServer:\n        extraVolumes:\n            - hostPath: /a\n              mountPath: /b\n{readonly}"
+        ))
     };
     // A list is appended, so only a struct that exists on both sides shows the rule.
     let one = volumes("              readonly: true\n");
-    check(&one, "cluster: {apiServer: {image: x}}", &one.replace("apiServer:\n", "apiServer:\n        image: x\n"));
+    check(
+        &one,
+        "cluster: {apiServer: {image: x}}",
+        &one.replace("apiServer:\n", "apiServer:\n        image: x\n"),
+    );
 }
 
 #[test]
@@ -70,49 +82,82 @@ fn lists_append_without_deduplication() {
 #[test]
 fn replace_lists() {
     let network = |pods: &str| {
-        cluster(&format!("    network:\n        dnsDomain: \"\"\n        podSubnets:{pods}\n        serviceSubnets: []\n"))
+        cluster(&format!(
+            "    network:\n        dnsDomain: \"\"\n        podSubnets:{pods}\n        serviceSubnets: []\n"
+        ))
     };
     let base = network("\n            - 10.0.0.0/8");
-    check(&base, "cluster: {network: {podSubnets: [fd00::/56]}}", &network("\n            - fd00::/56"));
+    check(
+        &base,
+        "cluster: {network: {podSubnets: [fd00::/56]}}",
+        &network("\n            - fd00::/56"),
+    );
     check(&base, "cluster: {network: {podSubnets: []}}", &network(" []"));
     check(&base, "cluster: {network: {serviceSubnets: []}}", &base);
 }
 
 #[test]
 fn keyed_lists() {
-    let base = machine("    network:\n        interfaces:\n            - interface: eth0\n              addresses:\n                - 10.0.0.1/8\n              vlans:\n                - routes: []\n                  vlanId: 5\n");
+    let base = machine(
+        "    network:\n        interfaces:\n            - interface: eth0\n              addresses:\n                - 10.0.0.1/8\n              vlans:\n                - routes: []\n                  vlanId: 5\n",
+    );
     check(
         &base,
         "machine: {network: {interfaces: [{interface: eth0, addresses: [10.0.0.2/8], vlans: [{vlanId: 5, mtu: 9}, {vlanId: 6}]}, {interface: eth1}]}}",
-        &machine("    network:\n        interfaces:\n            - interface: eth0\n              addresses:\n                - 10.0.0.1/8\n                - 10.0.0.2/8\n              vlans:\n                - routes: []\n                  vlanId: 5\n                  mtu: 9\n                - routes: []\n                  vlanId: 6\n            - interface: eth1\n"),
+        &machine(
+            "    network:\n        interfaces:\n            - interface: eth0\n              addresses:\n                - 10.0.0.1/8\n                - 10.0.0.2/8\n              vlans:\n                - routes: []\n                  vlanId: 5\n                  mtu: 9\n                - routes: []\n                  vlanId: 6\n            - interface: eth1\n",
+        ),
     );
 }
 
 #[test]
 fn device_selectors_with_physical_never_match() {
-    let base = machine("    network:\n        interfaces:\n            - deviceSelector:\n                physical: true\n");
-    let twice = machine("    network:\n        interfaces:\n            - deviceSelector:\n                physical: true\n            - deviceSelector:\n                physical: true\n");
+    let base = machine(
+        "    network:\n        interfaces:\n            - deviceSelector:\n                physical: true\n",
+    );
+    let twice = machine(
+        "    network:\n        interfaces:\n            - deviceSelector:\n                physical: true\n            - deviceSelector:\n                physical: true\n",
+    );
     check(&base, "machine: {network: {interfaces: [{deviceSelector: {physical: true}}]}}", &twice);
-    let base = machine("    network:\n        interfaces:\n            - deviceSelector:\n                driver: virtio\n");
-    let merged = machine("    network:\n        interfaces:\n            - deviceSelector:\n                driver: virtio\n              mtu: 9000\n");
-    check(&base, "machine: {network: {interfaces: [{deviceSelector: {driver: virtio}, mtu: 9000}]}}", &merged);
+    let base = machine(
+        "    network:\n        interfaces:\n            - deviceSelector:\n                driver: virtio\n",
+    );
+    let merged = machine(
+        "    network:\n        interfaces:\n            - deviceSelector:\n                driver: virtio\n              mtu: 9000\n",
+    );
+    check(
+        &base,
+        "machine: {network: {interfaces: [{deviceSelector: {driver: virtio}, mtu: 9000}]}}",
+        &merged,
+    );
 }
 
 #[test]
 fn admission_plugins_by_name() {
-    let base = cluster("    apiServer:\n        admissionControl:\n            - name: A\n              configuration:\n                list:\n                    - 1\n");
+    let base = cluster(
+        "    apiServer:\n        admissionControl:\n            - name: A\n              configuration:\n                list:\n                    - 1\n",
+    );
     check(
         &base,
         "cluster: {apiServer: {admissionControl: [{name: A, configuration: {list: [2]}}]}}",
-        &cluster("    apiServer:\n        admissionControl:\n            - name: A\n              configuration:\n                list:\n                    - 1\n                    - 2\n"),
+        &cluster(
+            "    apiServer:\n        admissionControl:\n            - name: A\n              configuration:\n                list:\n                    - 1\n                    - 2\n",
+        ),
     );
 }
 
 #[test]
 fn base64_pairs_are_replaced_whole() {
     let base = machine("    ca:\n        crt: YQ==\n        key: Yg==\n");
-    let base = base.replace("    certSANs: []\n    ca:\n        crt: YQ==\n        key: Yg==\n", "    ca:\n        crt: YQ==\n        key: Yg==\n    certSANs: []\n");
-    check(&base, "machine: {ca: {crt: Yw==}}", &base.replace("YQ==", "Yw==").replace("key: Yg==", "key: \"\""));
+    let base = base.replace(
+        "    certSANs: []\n    ca:\n        crt: YQ==\n        key: Yg==\n",
+        "    ca:\n        crt: YQ==\n        key: Yg==\n    certSANs: []\n",
+    );
+    check(
+        &base,
+        "machine: {ca: {crt: Yw==}}",
+        &base.replace("YQ==", "Yw==").replace("key: Yg==", "key: \"\""),
+    );
 }
 
 #[test]
@@ -127,11 +172,15 @@ fn maps_merge_by_key_but_never_blank_a_value() {
 
 #[test]
 fn free_maps_merge_deeply() {
-    let base = machine("    kubelet:\n        extraConfig:\n            a:\n                b: 1\n            l:\n                - 1\n            n: null\n");
+    let base = machine(
+        "    kubelet:\n        extraConfig:\n            a:\n                b: 1\n            l:\n                - 1\n            n: null\n",
+    );
     check(
         &base,
         "machine: {kubelet: {extraConfig: {a: {c: 2}, l: [2], n: {x: 1}}}}",
-        &machine("    kubelet:\n        extraConfig:\n            a:\n                b: 1\n                c: 2\n            l:\n                - 1\n                - 2\n            \"n\":\n                x: 1\n"),
+        &machine(
+            "    kubelet:\n        extraConfig:\n            a:\n                b: 1\n                c: 2\n            l:\n                - 1\n                - 2\n            \"n\":\n                x: 1\n",
+        ),
     );
     refused(
         &base,
@@ -142,11 +191,15 @@ fn free_maps_merge_deeply() {
 
 #[test]
 fn extra_args_are_replaced_by_key() {
-    let base = machine("    kubelet:\n        extraArgs:\n            a:\n                - \"1\"\n            b: x\n");
+    let base = machine(
+        "    kubelet:\n        extraArgs:\n            a:\n                - \"1\"\n            b: x\n",
+    );
     check(
         &base,
         "machine: {kubelet: {extraArgs: {a: [\"2\"], c: z}}}",
-        &machine("    kubelet:\n        extraArgs:\n            a:\n                - \"2\"\n            b: x\n            c: z\n"),
+        &machine(
+            "    kubelet:\n        extraArgs:\n            a:\n                - \"2\"\n            b: x\n            c: z\n",
+        ),
     );
 }
 
@@ -161,12 +214,16 @@ fn urls_merge_by_component() {
 }
 
 fn volume(provisioning: &str) -> String {
-    format!("apiVersion: v1alpha1\nkind: VolumeConfig\nname: EPHEMERAL\nprovisioning:\n{provisioning}")
+    format!(
+        "apiVersion: v1alpha1\nkind: VolumeConfig\nname: EPHEMERAL\nprovisioning:\n{provisioning}"
+    )
 }
 
 #[test]
 fn expressions_and_sizes_are_taken_even_when_unset() {
-    let base = volume("    diskSelector:\n        match: system_disk\n    minSize: 1GiB\n    maxSize: 2GiB\n");
+    let base = volume(
+        "    diskSelector:\n        match: system_disk\n    minSize: 1GiB\n    maxSize: 2GiB\n",
+    );
     check(
         &base,
         "apiVersion: v1alpha1\nkind: VolumeConfig\nname: EPHEMERAL\nprovisioning: {grow: true}",
@@ -185,7 +242,10 @@ fn documents_match_by_identity_or_are_appended() {
     check(
         base,
         "apiVersion: v1alpha1\nkind: LinkConfig\nname: eth0\nmtu: 9000\n---\napiVersion: v1alpha1\nkind: LinkConfig\nname: eth1\n---\nversion: v1alpha1\nmachine: {type: worker, token: t}\n",
-        &(machine("") + "---\n" + &base.replace("1500", "9000") + "---\napiVersion: v1alpha1\nkind: LinkConfig\nname: eth1\n"),
+        &(machine("")
+            + "---\n"
+            + &base.replace("1500", "9000")
+            + "---\napiVersion: v1alpha1\nkind: LinkConfig\nname: eth1\n"),
     );
     refused(
         base,
@@ -196,7 +256,8 @@ fn documents_match_by_identity_or_are_appended() {
 
 #[test]
 fn a_document_may_come_twice_in_a_patch() {
-    let base = "apiVersion: v1alpha1\nkind: StaticHostConfig\nname: 10.0.0.1\nhostnames:\n    - a\n";
+    let base =
+        "apiVersion: v1alpha1\nkind: StaticHostConfig\nname: 10.0.0.1\nhostnames:\n    - a\n";
     check(
         base,
         "apiVersion: v1alpha1\nkind: StaticHostConfig\nname: 10.0.0.1\nhostnames: {$patch: delete}\n---\napiVersion: v1alpha1\nkind: StaticHostConfig\nname: 10.0.0.1\nhostnames: [b]\n",
@@ -223,7 +284,11 @@ fn accept_cannot_override_block() {
 #[test]
 fn deleting_documents() {
     let base = format!("{}---\napiVersion: v1alpha1\nkind: LinkConfig\nname: eth0\n", machine(""));
-    check(&base, "apiVersion: v1alpha1\nkind: LinkConfig\nname: eth0\n$patch: delete\n", &machine(""));
+    check(
+        &base,
+        "apiVersion: v1alpha1\nkind: LinkConfig\nname: eth0\n$patch: delete\n",
+        &machine(""),
+    );
     check(&base, "apiVersion: v1alpha1\nkind: LinkConfig\nname: eth9\n$patch: delete\n", &base);
     refused(
         &base,
@@ -234,7 +299,9 @@ fn deleting_documents() {
 
 #[test]
 fn deleting_fields() {
-    let base = machine("    network:\n        hostname: host\n        nameservers:\n            - 1.1.1.1\n    sysctls:\n        a: \"1\"\n        b: \"2\"\n");
+    let base = machine(
+        "    network:\n        hostname: host\n        nameservers:\n            - 1.1.1.1\n    sysctls:\n        a: \"1\"\n        b: \"2\"\n",
+    );
     check(
         &base,
         "machine: {network: {hostname: {$patch: delete}, nameservers: {$patch: delete}}, sysctls: {a: {$patch: delete}}}",
@@ -261,7 +328,9 @@ fn deleting_fields() {
 
 #[test]
 fn deleting_list_items() {
-    let base = machine("    network:\n        interfaces:\n            - interface: eth0\n            - interface: eth1\n");
+    let base = machine(
+        "    network:\n        interfaces:\n            - interface: eth0\n            - interface: eth1\n",
+    );
     check(
         &base,
         "machine: {network: {interfaces: [{interface: eth0, $patch: delete}]}}",
@@ -304,9 +373,17 @@ fn json_patches() {
     check(BASE, json, want);
     check(BASE, "- op: replace\n  path: /machine/type\n  value: controlplane\n", want);
     let two = format!("{BASE}---\napiVersion: v1alpha1\nkind: LinkConfig\nname: eth0\n");
-    refused(&two, json, "JSON6902 patches are not supported for multi-document machine configuration");
+    refused(
+        &two,
+        json,
+        "JSON6902 patches are not supported for multi-document machine configuration",
+    );
     // A JSON object is a strategic patch.
-    check(BASE, r#"{"machine": {"type": "controlplane"}}"#, &BASE.replace("worker", "controlplane"));
+    check(
+        BASE,
+        r#"{"machine": {"type": "controlplane"}}"#,
+        &BASE.replace("worker", "controlplane"),
+    );
 }
 
 #[test]
