@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use provision::native;
@@ -31,8 +31,8 @@ pub(crate) struct Node {
 }
 
 impl Cluster {
-    /// Creates a cluster of one control plane and one worker from what `cargo xtask all` built.
-    pub(crate) fn create(name: &str) -> Outcome<Self> {
+    /// Makes room for a cluster of this name, of what `cargo xtask all` built.
+    pub(crate) fn prepare(name: &str) -> Outcome<Self> {
         let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned();
         for needed in
             ["out/bin/ichorctl", "out/bin/kubectl", "out/image/root.sqfs", "out/image/cache"]
@@ -42,26 +42,29 @@ impl Cluster {
             }
         }
         let state = checkout.join("out/test-clusters");
+        fs::create_dir_all(&state)
+            .map_err(|error| format!("making {}: {error}", state.display()))?;
         let cluster = Self { name: name.to_owned(), checkout, state };
         if cluster.directory().exists() {
             println!("destroying what an interrupted run left");
             cluster.destroy()?;
         }
+        Ok(cluster)
+    }
+
+    /// Creates a cluster of one control plane and one worker.
+    pub(crate) fn create(name: &str) -> Outcome<Self> {
+        let cluster = Self::prepare(name)?;
         let begun = Instant::now();
-        let created = cluster.place(&[
-            "create",
-            "native",
-            "--root-image",
-            &cluster.built("image/root.sqfs"),
-            "--image-cache",
-            &cluster.built("image/cache"),
-            "--talosconfig-destination",
-            &cluster.file("talosconfig"),
-            "--kubeconfig-destination",
-            &cluster.file("kubeconfig"),
-            "--wait-timeout",
-            "5m",
-        ]);
+        let created = cluster
+            .start_creating()
+            .and_then(|child| child.wait_with_output().map_err(|error| error.to_string()))
+            .and_then(|output| {
+                let printed = String::from_utf8_lossy(&output.stderr);
+                ensure(output.status.success(), || {
+                    format!("creating the cluster failed\n{printed}")
+                })
+            });
         if let Err(error) = created {
             cluster.consoles();
             // What happened is more interesting than whether the clean-up worked too.
@@ -70,6 +73,23 @@ impl Cluster {
         }
         println!("cluster created in {:.1} s", begun.elapsed().as_secs_f64());
         Ok(cluster)
+    }
+
+    /// Starts to create the cluster and leaves the waiting to the caller.
+    pub(crate) fn start_creating(&self) -> Outcome<Child> {
+        Command::new(self.built("bin/ichorctl"))
+            .args(["cluster", "create", "native", "--name", &self.name])
+            .args(["--state", &self.state.display().to_string()])
+            .args(["--root-image", &self.built("image/root.sqfs")])
+            .args(["--image-cache", &self.built("image/cache")])
+            .args(["--talosconfig-destination", &self.file("talosconfig")])
+            .args(["--kubeconfig-destination", &self.file("kubeconfig")])
+            .args(["--wait-timeout", "5m"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("starting ichorctl: {error}"))
     }
 
     fn built(&self, path: &str) -> String {

@@ -50,8 +50,7 @@ fn main() -> ExitCode {
         let trials = STEPS.map(|(name, _)| Trial::test(name, || Ok(())));
         libtest_mimic::run(&arguments, trials.into()).exit();
     }
-    let name = format!("test-{}", std::process::id());
-    let cluster = match Cluster::create(&name) {
+    let cluster = match Cluster::create("test") {
         Ok(cluster) => Arc::new(cluster),
         Err(error) => {
             let failure = Trial::test("create", move || Err(Failed::from(error)));

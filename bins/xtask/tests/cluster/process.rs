@@ -1,5 +1,7 @@
 //! Processes of a node, found from outside it through the host's `/proc`.
 
+#![allow(dead_code, reason = "tests and benchmarks share this module and use different parts")]
+
 use std::fs;
 
 use crate::cluster::Outcome;
