@@ -62,15 +62,17 @@ impl Images {
     }
 
     /// Begins to fetch images in the background as soon as the container runtime is up, so that whoever needs them
-    /// finds them.
-    pub fn prefetch(&self, references: Vec<String>) {
+    /// finds them: step by step, those of one step at once.
+    pub fn prefetch(&self, steps: Vec<Vec<String>>) {
         let images = self.clone();
         tokio::spawn(async move {
             images.services.wait_up("cri").await;
-            let fetch = references.iter().map(|reference| images.ensure(reference));
-            for result in futures::future::join_all(fetch).await {
-                if let Err(error) = result {
-                    tracing::warn!(error = error.chain(), "an image could not be fetched ahead");
+            for step in steps {
+                let fetch = step.iter().map(|reference| images.ensure(reference));
+                for result in futures::future::join_all(fetch).await {
+                    if let Err(error) = result {
+                        tracing::warn!(error = error.chain(), "an image could not be fetched ahead");
+                    }
                 }
             }
         });

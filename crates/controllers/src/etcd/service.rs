@@ -301,7 +301,7 @@ impl Controller for EtcdService {
             let spec = (*spec.spec).clone();
             match self.running.replace(spec.clone()) {
                 None => {
-                    self.images.prefetch(vec![spec.image.clone()]);
+                    self.images.prefetch(vec![vec![spec.image.clone()]]);
                     self.node.supervisor.load(self.service()).await;
                     self.node.supervisor.start("etcd").await?;
                 }

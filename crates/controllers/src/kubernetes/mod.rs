@@ -6,11 +6,13 @@
 pub mod addresses;
 mod api;
 mod apply;
+mod approver;
 mod cni;
 pub(crate) mod config;
 mod endpoint;
 mod kubelet;
 mod node;
+mod prefetch;
 pub(crate) mod object;
 mod render;
 mod static_pod;
@@ -49,6 +51,8 @@ pub(crate) fn register(
     ))?;
     controllers.register(kubelet::kubeconfig(node))?;
     controllers.register(cni::controller(node))?;
+    let pods = Images::new(containerd.namespace("k8s.io"), node.services.clone(), node.timeline.clone());
+    controllers.register(prefetch::controller(node, pods))?;
     controllers.register(apply::controller(node, clients.clone()))?;
     let (apply, cordon) = node::apply(node, clients.clone());
     controllers.register(apply)?;
@@ -58,5 +62,6 @@ pub(crate) fn register(
     }
     controllers.register(endpoint::followed(node, clients.clone()))?;
     controllers.register(endpoint::configured(node))?;
+    controllers.register(approver::controller(node, clients.clone()))?;
     Ok(())
 }

@@ -1,0 +1,52 @@
+//! Images of pods that every node of this kind will run: fetched and unpacked before the kubelet asks for them.
+
+use ::config::view::View;
+use ::runtime::controller::{Context, ControllerError, Input, Next};
+use resource::config::MachineConfigSpec;
+
+use super::config::Run;
+use crate::config::active::{ACTIVE, NAMESPACE};
+use crate::images::Images;
+use crate::{Node, Plain, plain};
+
+/// The images in the order in which they are needed; those of one step are fetched at once.
+fn steps(view: View<'_>) -> Vec<Vec<String>> {
+    let mut steps = vec![vec![::config::defaults::PAUSE_IMAGE.to_owned()]];
+    if view.is_control_plane() {
+        let first = view.api_server().component.image;
+        steps[0].push(first);
+        let mut next = Vec::new();
+        let (manager, scheduler) = (view.controller_manager(), view.scheduler().component);
+        next.extend([manager, scheduler].into_iter().filter(|c| c.enabled).map(|c| c.image));
+        steps.push(next);
+    }
+    let mut network: Vec<String> = view.flannel().map(|flannel| flannel.image).into_iter().collect();
+    let proxy = view.proxy().component;
+    if proxy.enabled {
+        network.push(proxy.image);
+    }
+    steps.push(network);
+    let dns = view.core_dns();
+    if dns.enabled && view.is_control_plane() {
+        steps.push(vec![dns.image]);
+    }
+    steps
+}
+
+/// Fetches them.
+pub(super) fn controller(node: &Node, images: Images) -> Plain<Run> {
+    let active = node.config.clone();
+    let mut fetched: Vec<Vec<String>> = Vec::new();
+    let run = move |context: &Context| -> Result<Next, ControllerError> {
+        if let Some(config) = active.complete(context.store())? {
+            let steps = steps(config.view());
+            if steps != fetched {
+                images.prefetch(steps.clone());
+                fetched = steps;
+            }
+        }
+        Ok(Next::OnChange)
+    };
+    let input = Input::weak::<MachineConfigSpec>(NAMESPACE).with_id(ACTIVE);
+    plain("k8s.ImagePrefetchController", vec![input], vec![], Box::new(run) as Run)
+}
