@@ -1,7 +1,7 @@
 //! The build commands: they wire the crate `image` to the checkout.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -114,6 +114,28 @@ pub(crate) fn locate(programs: &[String]) -> Result<()> {
         println!("{}", workshop.program(program)?.display());
     }
     Ok(())
+}
+
+/// Makes a directory with a link to every program of every component and returns it: tests of
+/// adapters run the real program.
+pub(crate) fn linked() -> Result<PathBuf> {
+    let workshop = workshop(&|_| ())?;
+    let directory = workspace::out().join("components");
+    if directory.exists() {
+        fs::remove_dir_all(&directory)
+            .with_context(|| format!("removing {}", directory.display()))?;
+    }
+    fs::create_dir_all(&directory).with_context(|| format!("making {}", directory.display()))?;
+    for name in workshop.names() {
+        let component = workshop.component(name)?;
+        let failed = || format!("linking the programs of {name}");
+        for entry in fs::read_dir(&component).with_context(failed)? {
+            let entry = entry.with_context(failed)?;
+            std::os::unix::fs::symlink(entry.path(), directory.join(entry.file_name()))
+                .with_context(failed)?;
+        }
+    }
+    Ok(directory)
 }
 
 /// Makes the image cache.

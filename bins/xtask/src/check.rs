@@ -19,12 +19,8 @@ pub(crate) fn test() -> Result<()> {
     tools::install(true)?;
     build::all(&Progress::new(4))?;
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(workspace::root()).args([
-        "test",
-        "--workspace",
-        "--locked",
-        "--no-fail-fast",
-    ]);
+    cargo.current_dir(workspace::root()).env("ICHOR_COMPONENTS", build::linked()?);
+    cargo.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
     succeed(&mut cargo, "cargo test")
 }
 
