@@ -1,5 +1,6 @@
 //! `make up` and `make down`: from a checkout to a local cluster, and back.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -29,6 +30,10 @@ pub(crate) fn up() -> Result<()> {
             &text(&out.join("image/root.sqfs")),
             "--image-cache",
             &text(&out.join("image/cache")),
+            "--talosconfig-destination",
+            &text(&out.join("cluster/talosconfig")),
+            "--kubeconfig-destination",
+            &text(&out.join("cluster/kubeconfig")),
         ])
     })?;
     let kubeconfig = workspace::out().join("cluster/kubeconfig");
@@ -57,8 +62,14 @@ pub(crate) fn down() -> Result<()> {
         println!("there is no out/bin/ichorctl, so no cluster was started from here");
         return Ok(());
     }
-    let state = text(&workspace::out().join("cluster"));
-    ichorctl(&["cluster", "destroy", "--name", NAME, "--state", &state])
+    let directory = workspace::out().join("cluster");
+    if !directory.join(NAME).exists() {
+        println!("there is no cluster");
+        return Ok(());
+    }
+    ichorctl(&["cluster", "destroy", "--name", NAME, "--state", &text(&directory)])?;
+    // Only this cluster's client files are left in the directory.
+    fs::remove_dir_all(&directory).with_context(|| format!("removing {}", directory.display()))
 }
 
 fn ichorctl(arguments: &[&str]) -> Result<()> {
