@@ -53,6 +53,8 @@ commands! {
     /// Copy a file or a directory from a machine
     #[command(visible_alias = "cp")]
     Copy(command::browse::CopyArgs) => command::browse::copy,
+    /// Show machines live on the terminal
+    Dashboard(command::dashboard::Args) => command::dashboard::run,
     /// Print the kernel's log
     Dmesg(command::logs::DmesgArgs) => command::logs::dmesg,
     /// Look at etcd

@@ -7,6 +7,7 @@ pub(crate) mod cluster;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod containers;
+pub(crate) mod dashboard;
 pub(crate) mod etcd;
 pub(crate) mod events;
 pub(crate) mod generate;
