@@ -38,7 +38,9 @@ impl Grants {
         };
         let bounding = mask("CapBnd:").unwrap_or_default();
         let permitted = mask("CapPrm:").unwrap_or_default();
-        Self { capabilities: capability_names(bounding & permitted) }
+        // The container runtime has no more than this, so a container cannot be given more.
+        let denied = crate::cri::services::DENIED.bits();
+        Self { capabilities: capability_names(bounding & permitted & !denied) }
     }
 
     /// The wanted score, where the kernel lets a process lower its own.

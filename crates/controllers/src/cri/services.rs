@@ -51,11 +51,14 @@ const SYSTEM: Instance = Instance {
     oom_score: -999,
 };
 
-/// Everything a container runtime may do, except ending the machine and loading modules.
+/// What no container may do: end the machine and load modules.
+pub(crate) const DENIED: Capabilities =
+    Capabilities::of(&[Capability::SysBoot, Capability::SysModule]);
+
+/// Everything else that this process may do.
 fn capabilities() -> Capabilities {
     let all = Capabilities::effective().unwrap_or_default();
-    let denied = Capabilities::of(&[Capability::SysBoot, Capability::SysModule]);
-    Capabilities::from_bits(all.bits() & !denied.bits())
+    Capabilities::from_bits(all.bits() & !DENIED.bits())
 }
 
 /// The `cgroup.procs` files of a group, made if it is not there.

@@ -47,7 +47,7 @@ pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterEr
         .register(files::etc())?
         .register(files::resolved(node))?
         .register(ready::network_status())?
-        .register(prism::endpoints())?
+        .register(prism::endpoints(node.config.clone()))?
         .register(prism::config())?
         .register(prism::KubePrism::default())?;
     Ok(())

@@ -8,13 +8,12 @@ use ::runtime::controller::{Context, Controller, ControllerError, Input, Next, O
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use resource::cluster::MemberSpec;
-use resource::config::MachineTypeSpec;
-use resource::enums::MachineType;
+use resource::config::MachineConfigSpec;
 use resource::k8s::{
     KubePrismConfigSpec, KubePrismEndpoint, KubePrismEndpointsSpec, KubePrismStatusesSpec,
 };
-use resource::secrets::KubeletSpec;
 
+use crate::config::active::Active;
 use crate::plain::plain;
 use serve::Server;
 
@@ -30,25 +29,22 @@ const PORT: i64 = 7445;
 const API_SERVER_PORT: u32 = 6443;
 
 /// Collects the API servers: the cluster's endpoint, this node's own, those of members.
-pub(super) fn endpoints() -> impl Controller {
+pub(super) fn endpoints(active: Active) -> impl Controller {
     plain(
         "k8s.KubePrismEndpointsController",
         vec![
-            Input::weak::<KubeletSpec>("secrets").with_id("kubelet"),
-            Input::weak::<MachineTypeSpec>("config").with_id("machine-type"),
+            Input::weak::<MachineConfigSpec>("config").with_id("v1alpha1"),
             Input::weak::<MemberSpec>("cluster"),
         ],
         vec![Output::exclusive::<KubePrismEndpointsSpec>()],
-        |context| {
-            let Some(machine) = context.get::<MachineTypeSpec>("config", "machine-type") else {
+        move |context| {
+            let Some(config) = active.complete(context.store())? else {
                 return Ok(Next::OnChange);
             };
+            let view = config.view();
             let mut found = BTreeSet::new();
-            if let Some(secrets) = context.get::<KubeletSpec>("secrets", "kubelet") {
-                found.extend(endpoint(&secrets.spec.endpoint.0));
-            }
-            let kind = machine.spec.machine_type;
-            if kind == MachineType::CONTROL_PLANE || kind == MachineType::INIT {
+            found.extend(view.cluster_endpoint().and_then(|url| endpoint(&url.to_string())));
+            if view.is_control_plane() {
                 found.insert(("localhost".to_owned(), API_SERVER_PORT));
             }
             for member in context.list::<MemberSpec>("cluster") {

@@ -126,11 +126,25 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn serve(mut client: TcpStream, shared: Arc<Shared>) {
-    let Ok(Some((server, mut stream))) = timeout(PATIENCE, connect(&shared)).await else { return };
+    let found = tokio::select! {
+        found = timeout(PATIENCE, connect(&shared)) => found,
+        // A client that gives up must not keep its socket here until a server is there.
+        () = gone(&client) => return,
+    };
+    let Ok(Some((server, mut stream))) = found else { return };
     shared.clone().handle(Event::Opened(server.clone()));
     // However it ends, both sides are closed; there is nobody to tell.
     let _ = copy_bidirectional(&mut client, &mut stream).await;
     shared.handle(Event::Closed(server));
+}
+
+/// Ends when the client has closed its side. What it has sent stays for the server.
+async fn gone(client: &TcpStream) {
+    let mut byte = [0];
+    if !matches!(client.peek(&mut byte).await, Ok(0) | Err(_)) {
+        // It has begun to talk and waits for an answer.
+        std::future::pending().await
+    }
 }
 
 /// A connection to the best server that answers; waits for one if none does.
