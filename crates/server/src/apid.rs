@@ -221,6 +221,8 @@ async fn connection(
     }
     let stream = match timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(stream)).await {
         Ok(Ok(stream)) => stream,
+        // Whoever only looks whether somebody listens says nothing.
+        Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return,
         Ok(Err(error)) => {
             tracing::info!(%peer, %error, "refusing a caller");
             return;

@@ -151,6 +151,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, mut settings: watch::Re
         let tls = acceptor(&own)?;
         match tls.accept(stream).await {
             Ok(stream) => Some(stream),
+            // Whoever only looks whether somebody listens says nothing.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
             Err(error) => {
                 tracing::info!(%peer, %error, "refusing a caller");
                 None

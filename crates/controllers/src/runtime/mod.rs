@@ -3,6 +3,7 @@
 pub mod daemons;
 mod facts;
 mod mirror;
+mod rotate;
 pub mod sequencer;
 pub mod service;
 pub mod status;
@@ -19,5 +20,6 @@ pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterEr
     facts::register(controllers, node, api::version::TAG)?;
     daemons::register(controllers, node)?;
     mirror::register(controllers, node)?;
+    rotate::register(controllers, node)?;
     status::register(controllers, node, node.stage.subscribe())
 }
