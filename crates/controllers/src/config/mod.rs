@@ -5,6 +5,7 @@ pub mod source;
 
 use std::path::PathBuf;
 
+use ::config::validate::{self, ValidateError};
 use ::config::{Config, LoadErrors, view};
 use ::runtime::controller::{
     Context, ControllerError, Input, Next, Output, RegisterError, Runtime,
@@ -16,9 +17,9 @@ use resource::enums::MachineType;
 use resource::runtime::MaintenanceServiceRequestSpec;
 use resource::v1alpha1::AcquireConfigStatusSpec;
 
-use crate::Node;
 use crate::files::atomic;
 use crate::plain::plain;
+use crate::{Mode, Node, Platform};
 use active::{ACTIVE, Active, NAMESPACE, OWNER, PERSISTENT};
 use source::SourceError;
 
@@ -36,6 +37,12 @@ enum AcquireError {
         #[source]
         source: LoadErrors,
     },
+    #[error("the machine configuration from {origin} is not valid")]
+    Invalid {
+        origin: &'static str,
+        #[source]
+        source: ValidateError,
+    },
     #[error("the machine configuration from {origin} is not UTF-8 text")]
     Text { origin: &'static str },
     #[error("cannot put the machine configuration from {origin} into effect")]
@@ -51,25 +58,37 @@ enum AcquireError {
 struct Found {
     text: String,
     complete: bool,
+    warnings: Vec<String>,
     /// It has to be written to the disk.
     keep: bool,
 }
 
 /// What the sources have, in their order. The first complete one ends the search; one on disk ends it always.
-fn search(disk: Option<Vec<u8>>, platform: Option<Vec<u8>>) -> Result<Option<Found>, AcquireError> {
+fn search(
+    node: &Platform,
+    disk: Option<Vec<u8>>,
+    platform: Option<Vec<u8>>,
+) -> Result<Option<Found>, AcquireError> {
     if let Some(bytes) = disk {
-        return found("STATE", bytes, false).map(Some);
+        return found(node, "STATE", bytes, false).map(Some);
     }
     match platform {
-        Some(bytes) => found("the platform", bytes, true).map(Some),
+        Some(bytes) => found(node, "the platform", bytes, true).map(Some),
         None => Ok(None),
     }
 }
 
-fn found(origin: &'static str, bytes: Vec<u8>, keep: bool) -> Result<Found, AcquireError> {
+fn found(
+    node: &Platform,
+    origin: &'static str,
+    bytes: Vec<u8>,
+    keep: bool,
+) -> Result<Found, AcquireError> {
     let config = ::config::load(&bytes).map_err(|source| AcquireError::Load { origin, source })?;
+    let warnings =
+        check(&config, node).map_err(|source| AcquireError::Invalid { origin, source })?;
     let text = String::from_utf8(bytes).map_err(|_| AcquireError::Text { origin })?;
-    Ok(Found { text, complete: config.is_complete(), keep })
+    Ok(Found { text, complete: config.is_complete(), warnings, keep })
 }
 
 /// Adds the controllers of this domain.
@@ -128,7 +147,10 @@ fn acquire(node: &Node) -> Result<(), AcquireError> {
         (None, Some(text)) => source::user_data(text)?,
         _ => None,
     };
-    let Some(found) = search(disk, platform)? else { return Ok(()) };
+    let Some(found) = search(&node.platform, disk, platform)? else { return Ok(()) };
+    for warning in &found.warnings {
+        tracing::warn!(warning, "the machine configuration is questionable");
+    }
     let origin = if found.keep { "the platform" } else { "STATE" };
     let failed = |source| AcquireError::Store { origin, source };
     if found.keep && found.complete {
@@ -138,8 +160,11 @@ fn acquire(node: &Node) -> Result<(), AcquireError> {
 }
 
 fn tell(events: &Bus, error: &AcquireError) {
-    let error = crate::runtime::service::error_chain(error);
-    events.publish(Payload::ConfigLoadError { error });
+    let text = crate::runtime::service::error_chain(error);
+    events.publish(match error {
+        AcquireError::Invalid { .. } => Payload::ConfigValidationError { error: text },
+        _ => Payload::ConfigLoadError { error: text },
+    });
 }
 
 fn register_persistence(controllers: &mut Runtime, path: PathBuf) -> Result<(), RegisterError> {
@@ -155,6 +180,22 @@ fn register_persistence(controllers: &mut Runtime, path: PathBuf) -> Result<(), 
         },
     ))?;
     Ok(())
+}
+
+/// Checks a configuration for this node: the warnings, or everything that is wrong with it.
+///
+/// # Errors
+/// All errors together, in the contract's words.
+pub fn check(config: &Config, platform: &Platform) -> Result<Vec<String>, ValidateError> {
+    let mode = match platform.mode {
+        Mode::Metal => validate::Mode::Metal,
+        Mode::Cloud => validate::Mode::Cloud,
+        Mode::Container => validate::Mode::Container,
+    };
+    let options = validate::Options { mode, local: false, strict: false, installed: true };
+    let report = validate::validate(config, options);
+    report.result()?;
+    Ok(report.warnings().map(str::to_owned).collect())
 }
 
 /// What kind of machine a configuration asks for.
@@ -192,25 +233,50 @@ mod tests {
 
     const WORKER: &[u8] = include_bytes!("../../../config/examples/v1alpha1.yaml");
 
+    fn platform() -> Platform {
+        Platform {
+            name: "container".into(),
+            mode: Mode::Container,
+            instance_type: String::new(),
+            user_data: None,
+        }
+    }
+
     #[test]
     fn the_disk_comes_before_the_platform() {
-        let disk = search(Some(WORKER.to_vec()), Some(b"not looked at: [".to_vec()));
+        let disk = search(&platform(), Some(WORKER.to_vec()), Some(b"not looked at: [".to_vec()));
         let disk = disk.unwrap().unwrap();
         assert!(disk.complete && !disk.keep);
-        let platform = search(None, Some(WORKER.to_vec())).unwrap().unwrap();
-        assert!(platform.complete && platform.keep);
-        assert!(search(None, None).unwrap().is_none());
+        let given = search(&platform(), None, Some(WORKER.to_vec())).unwrap().unwrap();
+        assert!(given.complete && given.keep);
+        assert!(search(&platform(), None, None).unwrap().is_none());
     }
 
     #[test]
     fn a_source_that_does_not_load_is_named() {
-        let error = search(None, Some(b"a: [".to_vec())).unwrap_err();
+        let error = search(&platform(), None, Some(b"a: [".to_vec())).unwrap_err();
         assert!(error.to_string().contains("from the platform"), "{error}");
         let partial = b"apiVersion: v1alpha1\nkind: HostnameConfig\nhostname: a\n";
-        let partial = search(Some(partial.to_vec()), None).unwrap().unwrap();
+        let partial = search(&platform(), Some(partial.to_vec()), None).unwrap().unwrap();
         assert!(
             !partial.complete,
             "a configuration without the v1alpha1 document leads to maintenance"
+        );
+    }
+
+    #[test]
+    fn a_configuration_that_is_not_valid_is_not_used() {
+        let text = String::from_utf8(WORKER.to_vec()).unwrap();
+        let invalid = text.replacen("type: worker", "type: nonsense", 1);
+        let invalid = if invalid == text {
+            text.replacen("type: controlplane", "type: nonsense", 1)
+        } else {
+            invalid
+        };
+        let error = search(&platform(), Some(invalid.into_bytes()), None).unwrap_err();
+        assert!(
+            matches!(error, AcquireError::Invalid { .. } | AcquireError::Load { .. }),
+            "{error}"
         );
     }
 }

@@ -1,8 +1,10 @@
 //! Controllers of the machine itself: services, status, sequences.
 
 pub mod daemons;
+mod diagnostics;
 mod facts;
 mod mirror;
+mod mounts;
 mod rotate;
 pub mod sequencer;
 pub mod service;
@@ -20,6 +22,8 @@ pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterEr
     facts::register(controllers, node, api::version::TAG)?;
     daemons::register(controllers, node)?;
     mirror::register(controllers, node)?;
+    mounts::register(controllers, node)?;
+    diagnostics::register(controllers, node)?;
     rotate::register(controllers, node)?;
     status::register(controllers, node, node.stage.subscribe())
 }

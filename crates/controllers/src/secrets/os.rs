@@ -92,6 +92,8 @@ fn register_sans(controllers: &mut Runtime) -> Result<(), RegisterError> {
             let root = context.get::<OSRootSpec>("secrets", "os");
             let hostname = context.get::<HostnameStatusSpec>("network", "hostname");
             let addresses = context.get::<NodeAddressSpec>("network", "accumulative");
+            // A certificate without an address would have to be issued again in a moment.
+            let addresses = addresses.filter(|addresses| !addresses.spec.addresses.is_empty());
             if let (Some(root), Some(hostname), Some(addresses)) = (root, hostname, addresses) {
                 let wanted = sans::plan(&root.spec, &hostname.spec, &addresses.spec);
                 context.modify::<CertSANSpec>("secrets", "api", |spec| spec.clone_from(&wanted))?;

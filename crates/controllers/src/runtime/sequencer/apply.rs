@@ -9,8 +9,8 @@ use similar::TextDiff;
 use tokio::task::JoinHandle;
 
 use crate::Node;
-use crate::config::FILE;
 use crate::config::active::{self, ACTIVE, NAMESPACE, PERSISTENT};
+use crate::config::{FILE, check};
 use crate::files::atomic;
 use crate::runtime::service::error_chain;
 
@@ -97,7 +97,8 @@ impl Applier {
                 "the configuration has no v1alpha1 document: a running node needs the whole configuration".to_owned(),
             ));
         }
-        let warnings = Vec::new();
+        let warnings = check(&config, &self.node.platform)
+            .map_err(|error| invalid(format!("the configuration is not valid: {error}")))?;
         let mode = effective(request.mode, in_maintenance)?;
         let timeout = request.try_timeout.unwrap_or(TRY_TIMEOUT);
         let details = details(mode, timeout);

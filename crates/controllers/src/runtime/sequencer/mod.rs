@@ -113,7 +113,9 @@ fn bootstrap(node: &Node, request: ::runtime::command::Bootstrap) -> Result<(), 
     node.etcd.bootstrap(node, request).map_err(|error| {
         let refusal = match &error {
             BootstrapError::DataExists | BootstrapError::UnderWay => Refusal::AlreadyExists,
-            BootstrapError::NotControlPlane | BootstrapError::NoSnapshot => Refusal::FailedPrecondition,
+            BootstrapError::NotControlPlane | BootstrapError::NoSnapshot => {
+                Refusal::FailedPrecondition
+            }
         };
         CommandError::new(refusal, error.to_string())
     })
