@@ -18,6 +18,7 @@ mod conflict;
 pub mod decode;
 pub mod defaults;
 pub mod diagnostic;
+pub mod diff;
 pub mod document;
 pub mod error;
 pub mod field;
