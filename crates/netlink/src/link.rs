@@ -51,19 +51,19 @@ fn read(message: LinkMessage) -> Link {
     for attribute in message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name = name,
-            LinkAttribute::IfAlias(alias) => status.alias = alias,
-            LinkAttribute::Address(bytes) => status.hardware_addr = HardwareAddr(bytes),
-            LinkAttribute::Broadcast(bytes) => status.broadcast_addr = HardwareAddr(bytes),
-            LinkAttribute::PermAddress(bytes) => status.permanent_addr = HardwareAddr(bytes),
+            LinkAttribute::IfAlias(alias) => status.names.alias = alias,
+            LinkAttribute::Address(bytes) => status.hardware_addr = HardwareAddr::from(bytes),
+            LinkAttribute::Broadcast(bytes) => status.broadcast_addr = HardwareAddr::from(bytes),
+            LinkAttribute::PermAddress(bytes) => status.permanent_addr = HardwareAddr::from(bytes),
             LinkAttribute::Mtu(mtu) => status.mtu = mtu,
             LinkAttribute::Link(index) => status.link_index = index,
             LinkAttribute::Controller(index) => status.master_index = index,
-            LinkAttribute::Qdisc(name) => status.queue_disc = name,
+            LinkAttribute::Qdisc(name) => status.queue_disc = name.into(),
             LinkAttribute::OperState(state) => {
                 status.operational_state = OperationalState(i32::from(u8::from(state)));
             }
             LinkAttribute::PropList(properties) => {
-                status.alt_names = properties
+                status.names.alt_names = properties
                     .into_iter()
                     .filter_map(|property| match property {
                         Prop::AltIfName(name) => Some(name),
@@ -84,10 +84,10 @@ fn read(message: LinkMessage) -> Link {
 
 fn info(status: &mut LinkStatusSpec, info: LinkInfo) {
     match info {
-        LinkInfo::Kind(kind) => status.kind = kind.to_string(),
-        LinkInfo::PortKind(kind) => status.slave_kind = kind.to_string(),
+        LinkInfo::Kind(kind) => status.kind = kind.to_string().into(),
+        LinkInfo::PortKind(kind) => status.device.slave_kind = kind.to_string(),
         LinkInfo::Data(InfoData::Vlan(data)) => {
-            let vlan: &mut VLANSpec = status.vlan.get_or_insert_default();
+            let vlan: &mut VLANSpec = status.details.vlan.get_or_insert_default();
             for item in data {
                 match item {
                     InfoVlan::Id(id) => vlan.vlan_id = u32::from(id),
@@ -102,12 +102,13 @@ fn info(status: &mut LinkStatusSpec, info: LinkInfo) {
             for item in data {
                 if let InfoVrf::TableId(id) = item {
                     let table = RoutingTable(i32::try_from(id).unwrap_or(0));
-                    status.vrf_master = Some(VRFMasterSpec { table });
+                    status.details.vrf_master = Some(VRFMasterSpec { table });
                 }
             }
         }
         LinkInfo::Data(InfoData::Bridge(data)) => {
-            let bridge: &mut BridgeMasterSpec = status.bridge_master.get_or_insert_default();
+            let bridge: &mut BridgeMasterSpec =
+                status.details.bridge_master.get_or_insert_default();
             for item in data {
                 match item {
                     InfoBridge::StpState(state) => {

@@ -67,12 +67,12 @@ fn links_of_each_kind_are_made_changed_and_removed() {
         let links = netlink.links().await.unwrap();
         let find = |name: &str| &links.iter().find(|link| link.name == name).unwrap().status;
         let found = find("veth0");
-        assert_eq!((found.kind.as_str(), found.mtu, found.master_index), ("veth", 1400, bridge));
+        assert_eq!((&*found.kind, found.mtu, found.master_index), ("veth", 1400, bridge));
         assert_eq!(found.hardware_addr.to_string(), "02:00:00:00:00:07");
-        assert_eq!(found.slave_kind, "bridge");
+        assert_eq!(found.device.slave_kind, "bridge");
         assert!(found.flags.contains(LinkFlags::UP));
-        assert_eq!(find("veth1").kind, "veth");
-        assert!(find("br0").bridge_master.is_some());
+        assert_eq!(&*find("veth1").kind, "veth");
+        assert!(find("br0").details.bridge_master.is_some());
 
         netlink.set_master(veth, "veth0", 0).await.unwrap();
         netlink.delete_link(bridge, "br0").await.unwrap();
@@ -105,7 +105,7 @@ fn a_vlan_lies_on_its_parent() {
         }
         let links = netlink.links().await.unwrap();
         let found = &links.iter().find(|link| link.name == "eth0.7").unwrap().status;
-        assert_eq!(found.vlan, vlan.vlan);
+        assert_eq!(found.details.vlan, vlan.vlan);
         assert_eq!(found.link_index, parent);
     });
 }

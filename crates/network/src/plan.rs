@@ -23,6 +23,8 @@ pub fn find_link<'a>(links: &'a Links, name: &str) -> Option<(&'a str, &'a LinkS
     }
     links
         .iter()
-        .find(|(_, link)| link.alias == name || link.alt_names.iter().any(|other| other == name))
+        .find(|(_, link)| {
+            link.names.alias == name || link.names.alt_names.iter().any(|other| other == name)
+        })
         .map(|(name, link)| (name.as_str(), link))
 }

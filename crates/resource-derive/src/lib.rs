@@ -271,10 +271,13 @@ fn message_impl(ident: &Ident, members: &[Member], bare: bool) -> TokenStream {
 fn yaml_entry(member: &Member) -> TokenStream {
     let (name, key) = (&member.ident, &member.key);
     if member.inline || member.flatten {
+        let inner = if member.flatten {
+            quote! { ::resource::Message::to_yaml(&self.#name) }
+        } else {
+            quote! { ::resource::Field::field_yaml(&self.#name) }
+        };
         return quote! {
-            if let ::resource::yaml::Value::Map(inner) =
-                ::resource::Field::field_yaml(&self.#name)
-            {
+            if let ::resource::yaml::Value::Map(inner) = #inner {
                 entries.extend(inner);
             }
         };

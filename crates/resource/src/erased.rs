@@ -182,6 +182,13 @@ impl AnyResource {
 
     /// The same resource with its type known; `None` when it is of another type.
     #[must_use]
+    pub fn into_typed<S: Spec>(self) -> Option<Resource<S>> {
+        let spec: Arc<dyn Any + Send + Sync> = self.spec;
+        Some(Resource { metadata: self.metadata, spec: spec.downcast::<Shared<S>>().ok()? })
+    }
+
+    /// The same resource with its type known; `None` when it is of another type.
+    #[must_use]
     pub fn downcast<S: Spec>(&self) -> Option<Resource<S>> {
         let spec: Arc<dyn Any + Send + Sync> = self.spec.clone();
         let spec = spec.downcast::<Shared<S>>().ok()?;

@@ -159,6 +159,21 @@ impl Element for String {
 }
 element_field!(String);
 
+/// A text that is shorter to keep than a `String`, for types of which there are many.
+impl Element for Box<str> {
+    fn encode_element(&self, number: u32, out: &mut Vec<u8>) {
+        put_bytes_field(number, self.as_bytes(), out);
+    }
+    fn merge_element(&mut self, wire: Wire<'_>) -> Result<(), DecodeError> {
+        *self = wire.text()?.into();
+        Ok(())
+    }
+    fn element_yaml(&self) -> Value {
+        Value::String(self.to_string())
+    }
+}
+element_field!(Box<str>);
+
 /// Plain bytes: in YAML a list of numbers.
 impl Field for Vec<u8> {
     fn encode_field(&self, number: u32, out: &mut Vec<u8>) {

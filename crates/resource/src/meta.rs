@@ -5,7 +5,7 @@ use crate::{Definition, Message, Spec};
 
 /// A namespace.
 #[derive(Clone, Debug, Default, PartialEq, Spec)]
-#[spec(type = "Namespaces.meta.cosi.dev", namespace = "meta", aliases = ["ns"], no_automatic_aliases)]
+#[spec(type = "Namespaces.meta.cosi.dev", namespace = "meta", aliases = ["ns"])]
 pub struct NamespaceSpec {
     /// What lives in it.
     #[field(1)]

@@ -29,8 +29,9 @@ pub use firewall::{
 };
 pub use link::{
     BondMasterSpec, BondSlave, BridgeMasterSpec, BridgeSlave, BridgeVLANSpec, HardwareAddrSpec,
-    LinkAliasSpecSpec, LinkRefreshSpec, LinkSpecSpec, LinkStatusSpec, STPSpec, VLANSpec,
-    VRFMasterSpec, VRFSlave, VethSpec, WireguardPeer, WireguardSpec,
+    LinkAliasSpecSpec, LinkDetails, LinkDevice, LinkNames, LinkRefreshSpec, LinkSpecSpec,
+    LinkStatusSpec, STPSpec, VLANSpec, VRFMasterSpec, VRFSlave, VethSpec, WireguardPeer,
+    WireguardSpec,
 };
 pub use name::{
     DNSResolveCacheSpec, DNSUpstreamSpec, HostDNSConfigSpec, HostnameSpecSpec, HostnameStatusSpec,

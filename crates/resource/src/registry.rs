@@ -211,12 +211,11 @@ pub const DEFINITIONS: &[Definition] = &[
 ];
 
 /// The types that Ichor adds to the contract's.
-pub const EXTENSIONS: &[Definition] =
-    &[
-        ichor::ConditionSpec::DEFINITION,
-        ichor::ControllerStatusSpec::DEFINITION,
-        ichor::TimelineStepSpec::DEFINITION,
-    ];
+pub const EXTENSIONS: &[Definition] = &[
+    ichor::ConditionSpec::DEFINITION,
+    ichor::ControllerStatusSpec::DEFINITION,
+    ichor::TimelineStepSpec::DEFINITION,
+];
 
 /// The definition of a type.
 #[must_use]

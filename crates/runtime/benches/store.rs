@@ -25,12 +25,12 @@ fn link(index: u32) -> LinkStatusSpec {
         index,
         r#type: LinkType::ETHER,
         flags: LinkFlags::UP | LinkFlags::BROADCAST | LinkFlags::RUNNING,
-        hardware_addr: HardwareAddr(vec![2, 0, a, b, c, d]),
-        broadcast_addr: HardwareAddr(vec![0xff; 6]),
+        hardware_addr: HardwareAddr::from(vec![2, 0, a, b, c, d]),
+        broadcast_addr: HardwareAddr::from(vec![0xff; 6]),
         mtu: 1500,
-        queue_disc: "noqueue".to_owned(),
+        queue_disc: "noqueue".into(),
         operational_state: OperationalState::UP,
-        kind: "veth".to_owned(),
+        kind: "veth".into(),
         link_state: true,
         port: Port::OTHER,
         ..LinkStatusSpec::default()
@@ -41,7 +41,7 @@ fn ids() -> Vec<String> {
     (0..COUNT).map(|index| format!("veth{index:06}")).collect()
 }
 
-fn fill(store: &Store, ids: &[String], specs: Vec<LinkStatusSpec>) {
+fn fill(store: &Store, ids: &[String], specs: impl IntoIterator<Item = LinkStatusSpec>) {
     for (id, spec) in ids.iter().zip(specs) {
         if let Err(error) = store.create("bench", "network", id, spec) {
             panic!("create {id}: {error}");
@@ -84,8 +84,7 @@ fn create(ids: &[String]) {
 fn memory(ids: &[String]) -> Store {
     let store = Store::new();
     let before = resident();
-    fill(&store, ids, (0..COUNT).map(link).collect());
-    // The list of specs that were moved into the store is given back before measuring.
+    fill(&store, ids, (0..COUNT).map(link));
     let used = resident().saturating_sub(before);
     let each = used / u64::from(COUNT);
     row("memory per link", format!("{each} B"), "<= 500 B", each <= 500);

@@ -12,6 +12,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
 use resource::meta::{NAMESPACES, NamespaceSpec, ResourceDefinitionSpec};
 use resource::{AnyResource, Definition, Metadata, Name, Phase, Spec, Timestamp};
 
@@ -28,7 +30,8 @@ pub struct Store {
 }
 
 struct Inner {
-    kinds: RwLock<HashMap<&'static str, Arc<Kind>>>,
+    /// Replaced as a whole when a type becomes known, which is rare; read without a lock.
+    kinds: ArcSwap<HashMap<&'static str, Arc<Kind>, RandomState>>,
     clock: fn() -> Timestamp,
     /// Tells bookmarks of this store from those of an earlier life of the process.
     birth: Timestamp,
@@ -37,25 +40,31 @@ struct Inner {
 
 pub(crate) struct Kind {
     pub(crate) definition: Definition,
-    spaces: RwLock<Vec<Arc<Collection>>>,
+    /// Replaced as a whole when a namespace is used for the first time; read without a lock.
+    spaces: ArcSwap<Vec<Arc<Collection>>>,
 }
 
 impl Kind {
-    fn find(&self, namespace: &str) -> Option<Arc<Collection>> {
-        read(&self.spaces).iter().find(|c| &**c.namespace() == namespace).cloned()
+    fn new(definition: Definition) -> Arc<Self> {
+        Arc::new(Self { definition, spaces: ArcSwap::default() })
     }
 
-    fn space(&self, namespace: &str) -> Arc<Collection> {
-        if let Some(found) = self.find(namespace) {
-            return found;
+    /// Calls `use_it` with the namespace's collection, which is made if it is not there yet.
+    fn with<T>(&self, namespace: &str, use_it: impl FnOnce(&Arc<Collection>) -> T) -> T {
+        let is_it = |collection: &&Arc<Collection>| &**collection.namespace() == namespace;
+        loop {
+            if let Some(found) = self.spaces.load().iter().find(is_it) {
+                return use_it(found);
+            }
+            let made = Arc::new(Collection::new(Name::from(namespace)));
+            self.spaces.rcu(|spaces| {
+                let mut spaces = Vec::clone(spaces);
+                if !spaces.iter().any(|collection| is_it(&collection)) {
+                    spaces.push(made.clone());
+                }
+                spaces
+            });
         }
-        let mut spaces = write(&self.spaces);
-        if let Some(found) = spaces.iter().find(|c| &**c.namespace() == namespace) {
-            return found.clone();
-        }
-        let made = Arc::new(Collection::new(Name::from(namespace)));
-        spaces.push(made.clone());
-        made
     }
 }
 
@@ -75,11 +84,18 @@ impl Store {
     /// A store on another clock.
     #[must_use]
     pub fn with_clock(clock: fn() -> Timestamp) -> Self {
-        let inner =
-            Inner { kinds: RwLock::default(), clock, birth: clock(), no_owner: Name::from("") };
+        let known = || resource::DEFINITIONS.iter().chain(resource::EXTENSIONS);
+        let kinds: HashMap<_, _, _> =
+            known().map(|found| (found.type_name, Kind::new(*found))).collect();
+        let inner = Inner {
+            kinds: ArcSwap::from_pointee(kinds),
+            clock,
+            birth: clock(),
+            no_owner: Name::from(""),
+        };
         let store = Self { inner: Arc::new(inner) };
-        for definition in resource::DEFINITIONS.iter().chain(resource::EXTENSIONS) {
-            store.define(definition);
+        for definition in known() {
+            store.announce(&definition.id(), &ResourceDefinitionSpec::from(definition));
         }
         for (namespace, description) in NAMESPACES {
             store.announce(namespace, &NamespaceSpec { description: (*description).to_owned() });
@@ -89,9 +105,17 @@ impl Store {
 
     /// Makes a type known: it gets a definition that the API shows.
     pub fn define(&self, definition: &Definition) {
-        let kind = Kind { definition: *definition, spaces: RwLock::default() };
-        write(&self.inner.kinds).entry(definition.type_name).or_insert_with(|| Arc::new(kind));
+        self.add_kind(*definition);
         self.announce(&definition.id(), &ResourceDefinitionSpec::from(definition));
+    }
+
+    fn add_kind(&self, definition: Definition) {
+        let kind = Kind::new(definition);
+        self.inner.kinds.rcu(|kinds| {
+            let mut kinds = HashMap::clone(kinds);
+            kinds.entry(definition.type_name).or_insert_with(|| kind.clone());
+            kinds
+        });
     }
 
     fn announce<S: Spec>(&self, id: &str, spec: &S) {
@@ -115,7 +139,7 @@ impl Store {
     #[must_use]
     pub fn definitions(&self) -> Vec<Definition> {
         let mut all: Vec<Definition> =
-            read(&self.inner.kinds).values().map(|kind| kind.definition).collect();
+            self.inner.kinds.load().values().map(|kind| kind.definition).collect();
         all.sort_by_key(|definition| definition.type_name);
         all
     }
@@ -123,21 +147,25 @@ impl Store {
     /// The definition of a type, if it is known.
     #[must_use]
     pub fn definition(&self, type_name: &str) -> Option<Definition> {
-        read(&self.inner.kinds).get(type_name).map(|kind| kind.definition)
+        self.inner.kinds.load().get(type_name).map(|kind| kind.definition)
+    }
+
+    /// Calls `use_it` with the collection of a type and namespace.
+    pub(crate) fn with<S: Spec, T>(
+        &self,
+        namespace: &str,
+        use_it: impl FnOnce(&Arc<Collection>) -> T,
+    ) -> T {
+        if let Some(kind) = self.inner.kinds.load().get(S::DEFINITION.type_name) {
+            return kind.with(namespace, use_it);
+        }
+        self.add_kind(S::DEFINITION);
+        self.define(&S::DEFINITION);
+        self.with::<S, T>(namespace, use_it)
     }
 
     pub(crate) fn collection<S: Spec>(&self, namespace: &str) -> Arc<Collection> {
-        let kind = read(&self.inner.kinds).get(S::DEFINITION.type_name).cloned();
-        if let Some(kind) = kind {
-            return kind.space(namespace);
-        }
-        let kind = Kind { definition: S::DEFINITION, spaces: RwLock::default() };
-        let kind = write(&self.inner.kinds)
-            .entry(S::DEFINITION.type_name)
-            .or_insert_with(|| Arc::new(kind))
-            .clone();
-        self.define(&S::DEFINITION);
-        kind.space(namespace)
+        self.with::<S, _>(namespace, Arc::clone)
     }
 
     pub(crate) fn any_collection(
@@ -145,11 +173,11 @@ impl Store {
         type_name: &str,
         namespace: &str,
     ) -> Result<Arc<Collection>, StoreError> {
-        let kinds = read(&self.inner.kinds);
+        let kinds = self.inner.kinds.load();
         let kind = kinds
             .get(type_name)
             .ok_or_else(|| StoreError::UnknownType { type_name: type_name.to_owned() })?;
-        Ok(kind.space(namespace))
+        Ok(kind.with(namespace, Arc::clone))
     }
 
     fn new_metadata(
@@ -199,8 +227,8 @@ impl Store {
     /// Every namespace in which resources of a type were looked for or kept.
     #[must_use]
     pub fn namespaces_of(&self, type_name: &str) -> Vec<Name> {
-        read(&self.inner.kinds).get(type_name).map_or_else(Vec::new, |kind| {
-            read(&kind.spaces).iter().map(|space| space.namespace().clone()).collect()
+        self.inner.kinds.load().get(type_name).map_or_else(Vec::new, |kind| {
+            kind.spaces.load().iter().map(|space| space.namespace().clone()).collect()
         })
     }
 }

@@ -115,7 +115,11 @@ fn set_up(spec: &LinkSpecSpec, present: &Links, steps: &mut Vec<LinkStep>) {
     }
     let hardware = &spec.hardware_addr.0;
     if !hardware.is_empty() && *hardware != link.hardware_addr.0 {
-        steps.push(LinkStep::HardwareAddr { name: name.clone(), index, address: hardware.clone() });
+        steps.push(LinkStep::HardwareAddr {
+            name: name.clone(),
+            index,
+            address: hardware.to_vec(),
+        });
     }
     if spec.mtu != 0 && spec.mtu != link.mtu {
         steps.push(LinkStep::Mtu { name: name.clone(), index, mtu: spec.mtu });
@@ -148,10 +152,10 @@ fn must_be_remade(spec: &LinkSpecSpec, link: &LinkStatusSpec, present: &Links) -
     };
     let parent = find_link(present, &spec.parent_name).map(|(_, parent)| parent.index);
     let moved = spec.kind == "vlan" && parent.is_some_and(|parent| parent != link.link_index);
-    link.kind != spec.kind
+    *link.kind != *spec.kind
         || moved
-        || (spec.kind == "vlan" && link.vlan != spec.vlan)
-        || (spec.kind == "vrf" && table(&link.vrf_master) != table(&spec.vrf_master))
+        || (spec.kind == "vlan" && link.details.vlan != spec.vlan)
+        || (spec.kind == "vrf" && table(&link.details.vrf_master) != table(&spec.vrf_master))
 }
 
 fn master(
@@ -239,14 +243,14 @@ mod tests {
             [LinkStep::Create { parent: Some(2), .. }]
         ));
         let mut made = link(3, "vlan", LinkFlags::UP);
-        made.vlan = Some(VLANSpec { vlan_id: 8, ..VLANSpec::default() });
+        made.details.vlan = Some(VLANSpec { vlan_id: 8, ..VLANSpec::default() });
         made.link_index = 2;
         present.insert("eth0.7".into(), made.clone());
         assert!(matches!(
             &steps(&wanted, &present)[..],
             [LinkStep::Delete { index: 3, .. }, LinkStep::Create { .. }]
         ));
-        made.vlan.clone_from(&wanted.vlan);
+        made.details.vlan.clone_from(&wanted.vlan);
         present.insert("eth0.7".into(), made);
         assert!(steps(&wanted, &present).is_empty());
         assert!(matches!(
@@ -261,7 +265,7 @@ mod tests {
     #[test]
     fn masters_are_found_by_any_name() {
         let mut bridge = link(5, "bridge", LinkFlags::UP);
-        bridge.alt_names = vec!["lan".into()];
+        bridge.names.alt_names = vec!["lan".into()];
         let present =
             Links::from([("br0".into(), bridge), ("eth0".into(), link(2, "", LinkFlags::UP))]);
         let mut wanted = spec("eth0", "");

@@ -1,12 +1,14 @@
 //! Network (links): specs of the contract, field by field.
 #![allow(missing_docs)] // The fields are the contract's; each spec says what it is.
 
+use std::sync::LazyLock;
+
 use crate::enums::{
     ADLACPActive, ADSelect, ARPAllTargets, ARPValidate, BondMode, BondXmitHashPolicy, ConfigLayer,
     Duplex, FailOverMAC, LACPRate, LinkFlags, LinkType, OperationalState, Port, PrimaryReselect,
     RoutingTable, VLANProtocol,
 };
-use crate::types::{Duration, HardwareAddr, NetIp, NetIpPrefix};
+use crate::types::{Duration, Empty, HardwareAddr, NetIp, NetIpPrefix, Rare};
 use crate::{Message, Spec};
 
 /// MAC of the first physical link (id first).
@@ -48,10 +50,8 @@ pub struct LinkRefreshSpec {
     columns = [("Alias", "{.alias}"), ("Type", "{.type}"), ("Kind", "{.kind}"), ("Hw Addr", "{.hardwareAddr}"), ("Oper State", "{.operationalState}"), ("Link State", "{.linkState}")],
 )]
 pub struct LinkStatusSpec {
-    #[field(31, omit)]
-    pub alias: String,
-    #[field(32, yaml = "altNames", omit)]
-    pub alt_names: Vec<String>,
+    #[field(flatten)]
+    pub names: Rare<LinkNames>,
     #[field(1)]
     pub index: u32,
     #[field(2)]
@@ -69,13 +69,39 @@ pub struct LinkStatusSpec {
     #[field(7)]
     pub mtu: u32,
     #[field(8, yaml = "queueDisc")]
-    pub queue_disc: String,
+    pub queue_disc: Box<str>,
     #[field(9, yaml = "masterIndex", omit)]
     pub master_index: u32,
     #[field(10, yaml = "operationalState")]
     pub operational_state: OperationalState,
     #[field(11)]
-    pub kind: String,
+    pub kind: Box<str>,
+    #[field(flatten)]
+    pub device: Rare<LinkDevice>,
+    #[field(22, yaml = "linkState")]
+    pub link_state: bool,
+    #[field(23, yaml = "speedMbit", omit)]
+    pub speed_mbit: i64,
+    #[field(24)]
+    pub port: Port,
+    #[field(25)]
+    pub duplex: Duplex,
+    #[field(flatten)]
+    pub details: Rare<LinkDetails>,
+}
+
+/// The other names of a link: part of [`LinkStatusSpec`] itself, not a message of the contract.
+#[derive(Clone, Debug, Default, PartialEq, Message)]
+pub struct LinkNames {
+    #[field(31, omit)]
+    pub alias: String,
+    #[field(32, yaml = "altNames", omit)]
+    pub alt_names: Vec<String>,
+}
+
+/// The device behind a link: part of [`LinkStatusSpec`] itself, not a message of the contract.
+#[derive(Clone, Debug, Default, PartialEq, Message)]
+pub struct LinkDevice {
     #[field(12, yaml = "slaveKind")]
     pub slave_kind: String,
     #[field(13, yaml = "busPath", omit)]
@@ -96,14 +122,12 @@ pub struct LinkStatusSpec {
     pub product: String,
     #[field(21, omit)]
     pub vendor: String,
-    #[field(22, yaml = "linkState")]
-    pub link_state: bool,
-    #[field(23, yaml = "speedMbit", omit)]
-    pub speed_mbit: i64,
-    #[field(24)]
-    pub port: Port,
-    #[field(25)]
-    pub duplex: Duplex,
+}
+
+/// What links of some kinds have: part of [`LinkStatusSpec`] itself, not a message of the
+/// contract.
+#[derive(Clone, Debug, Default, PartialEq, Message)]
+pub struct LinkDetails {
     #[field(26, omit)]
     pub vlan: Option<VLANSpec>,
     #[field(27, yaml = "bridgeMaster", omit)]
@@ -117,6 +141,19 @@ pub struct LinkStatusSpec {
     #[field(34, omit)]
     pub veth: Option<VethSpec>,
 }
+
+macro_rules! empty {
+    ($($group:ty),+) => { $(
+        impl Empty for $group {
+            fn empty() -> &'static LazyLock<Self> {
+                static EMPTY: LazyLock<$group> = LazyLock::new(<$group>::default);
+                &EMPTY
+            }
+        }
+    )+ };
+}
+
+empty!(LinkNames, LinkDevice, LinkDetails);
 
 /// Wanted link (incl. bond, VLAN, bridge, WireGuard).
 #[derive(Clone, Debug, Default, PartialEq, Spec)]

@@ -23,7 +23,13 @@ pub struct NetIpPort(pub Option<SocketAddr>);
 
 /// A hardware address: bytes on the wire, `aa:bb:cc:dd:ee:ff` for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HardwareAddr(pub Vec<u8>);
+pub struct HardwareAddr(pub Box<[u8]>);
+
+impl From<Vec<u8>> for HardwareAddr {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
 
 impl From<IpAddr> for NetIp {
     fn from(address: IpAddr) -> Self {
@@ -274,7 +280,7 @@ impl Field for HardwareAddr {
         }
     }
     fn merge_field(&mut self, wire: Wire<'_>) -> Result<(), DecodeError> {
-        self.0 = wire.bytes()?.to_vec();
+        self.0 = wire.bytes()?.into();
         Ok(())
     }
     fn field_yaml(&self) -> Value {

@@ -1,8 +1,11 @@
 //! The resources of one type in one namespace, with the ring of their last changes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, RwLock};
 
+use foldhash::fast::RandomState;
+use indexmap::IndexMap;
+use indexmap::map::Entry;
 use resource::{AnyResource, Name, Timestamp};
 use tokio::sync::Notify;
 
@@ -64,9 +67,47 @@ pub(crate) enum Change {
     Keep,
 }
 
+/// Resources by id: found by hash, listed in order.
+///
+/// The order is made when somebody asks for it. Ids mostly arrive in order, so there is mostly
+/// nothing to do.
+#[derive(Default)]
+struct Resources {
+    map: IndexMap<Name, AnyResource, RandomState>,
+    unordered: bool,
+}
+
+impl Resources {
+    fn insert(&mut self, resource: AnyResource) -> Result<(), StoreError> {
+        let last = self.map.last().is_none_or(|(last, _)| *last < resource.metadata().id);
+        match self.map.entry(resource.metadata().id.clone()) {
+            Entry::Occupied(found) => {
+                return Err(StoreError::Exists { resource: found.get().metadata().to_string() });
+            }
+            Entry::Vacant(place) => place.insert(resource),
+        };
+        self.unordered |= !last;
+        Ok(())
+    }
+
+    fn remove(&mut self, id: &str) {
+        if let Some((index, ..)) = self.map.get_full(id) {
+            // The last one takes the place of the one that goes.
+            self.unordered |= index + 1 != self.map.len();
+            self.map.swap_remove_index(index);
+        }
+    }
+
+    fn order(&mut self) {
+        if std::mem::take(&mut self.unordered) {
+            self.map.sort_unstable_keys();
+        }
+    }
+}
+
 #[derive(Default)]
 struct State {
-    resources: BTreeMap<Name, AnyResource>,
+    resources: Resources,
     history: VecDeque<AnyEvent>,
     /// The position that the next event gets.
     next: u64,
@@ -114,29 +155,29 @@ impl Collection {
     }
 
     pub(crate) fn fetch(&self, id: &str) -> Option<AnyResource> {
-        read(&self.state).resources.get(id).cloned()
+        read(&self.state).resources.map.get(id).cloned()
     }
 
     pub(crate) fn list(&self, query: &Query) -> Vec<AnyResource> {
+        self.ordered(|state| matching(state, query))
+    }
+
+    /// Calls `use_it` with the resources in order.
+    fn ordered<T>(&self, use_it: impl FnOnce(&State) -> T) -> T {
         let state = read(&self.state);
-        if query.is_everything() {
-            return state.resources.values().cloned().collect();
+        if !state.resources.unordered {
+            return use_it(&state);
         }
-        state.resources.values().filter(|r| query.matches(r.metadata())).cloned().collect()
+        drop(state);
+        let mut state = write(&self.state);
+        state.resources.order();
+        use_it(&state)
     }
 
     /// Puts in a resource that must not exist yet.
     pub(crate) fn insert(&self, resource: AnyResource) -> Result<(), StoreError> {
-        let id = resource.metadata().id.clone();
         let mut state = write(&self.state);
-        match state.resources.entry(id) {
-            std::collections::btree_map::Entry::Occupied(found) => {
-                return Err(StoreError::Exists { resource: found.get().metadata().to_string() });
-            }
-            std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(resource.clone());
-            }
-        }
+        state.resources.insert(resource.clone())?;
         let event = AnyEvent { kind: EventKind::Created, resource, old: None, position: 0 };
         self.publish(state, event);
         Ok(())
@@ -150,22 +191,21 @@ impl Collection {
         decide: impl FnOnce(Option<&AnyResource>) -> Result<(Change, T), StoreError>,
     ) -> Result<T, StoreError> {
         let mut state = write(&self.state);
-        let present = state.resources.get_key_value(id);
-        let (change, answer) = decide(present.map(|(_, resource)| resource))?;
+        let present = state.resources.map.get_mut(id);
+        let (change, answer) = decide(present.as_deref())?;
         let event = match (change, present) {
             (Change::Keep, _) | (Change::Remove, None) => return Ok(answer),
-            (Change::Remove, Some((_, old))) => {
+            (Change::Remove, Some(old)) => {
                 let resource = old.clone();
                 state.resources.remove(id);
                 AnyEvent { kind: EventKind::Destroyed, resource, old: None, position: 0 }
             }
-            (Change::Put(resource), Some((key, old))) => {
-                let (key, old) = (key.clone(), old.clone());
-                state.resources.insert(key, resource.clone());
+            (Change::Put(resource), Some(place)) => {
+                let old = std::mem::replace(place, resource.clone());
                 AnyEvent { kind: EventKind::Updated, resource, old: Some(old), position: 0 }
             }
             (Change::Put(resource), None) => {
-                state.resources.insert(resource.metadata().id.clone(), resource.clone());
+                state.resources.insert(resource.clone())?;
                 AnyEvent { kind: EventKind::Created, resource, old: None, position: 0 }
             }
         };
@@ -206,13 +246,10 @@ impl Collection {
 
     /// The present contents that match, and where events go on from there.
     pub(crate) fn snapshot(&self, query: &Query, contents: bool) -> Snapshot {
-        let state = read(&self.state);
-        let resources = if contents {
-            state.resources.values().filter(|r| query.matches(r.metadata())).cloned().collect()
-        } else {
-            Vec::new()
-        };
-        Snapshot { resources, position: state.next }
+        if !contents {
+            return Snapshot { resources: Vec::new(), position: read(&self.state).next };
+        }
+        self.ordered(|state| Snapshot { resources: matching(state, query), position: state.next })
     }
 
     /// The position `count` events back, or the oldest that is kept.
@@ -243,20 +280,20 @@ impl Collection {
     }
 }
 
+fn matching(state: &State, query: &Query) -> Vec<AnyResource> {
+    let all = state.resources.map.values();
+    if query.is_everything() {
+        return all.cloned().collect();
+    }
+    all.filter(|resource| query.matches(resource.metadata())).cloned().collect()
+}
+
 /// The oldest position a watch may stand at. Once the ring is full, the last few entries before
 /// its end count as lost already.
 fn oldest(state: &State) -> u64 {
     let kept = state.history.len();
     let usable = if kept == HISTORY { HISTORY - HISTORY_GAP } else { kept };
     state.next - usable as u64
-}
-
-impl Collection {
-    /// Wakes nobody: for tests of positions only.
-    #[cfg(test)]
-    pub(crate) fn next_position(&self) -> u64 {
-        read(&self.state).next
-    }
 }
 
 /// Bookmarks carry the birth of the store, so that one of an earlier life is refused.

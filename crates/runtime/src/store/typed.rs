@@ -33,10 +33,9 @@ impl<S> DerefMut for Draft<S> {
     }
 }
 
-fn typed<S: Spec>(resource: &AnyResource) -> Option<Resource<S>> {
-    let found = resource.downcast::<S>();
-    debug_assert!(found.is_some(), "a collection holds one type: {}", resource.metadata());
-    found
+/// A collection holds one type, so this is always something.
+fn into_typed<S: Spec>(resource: AnyResource) -> Option<Resource<S>> {
+    resource.into_typed()
 }
 
 fn missing<S: Spec>(namespace: &str, id: &str) -> StoreError {
@@ -73,7 +72,7 @@ impl Store {
     /// The resource, if it exists.
     #[must_use]
     pub fn get<S: Spec>(&self, namespace: &str, id: &str) -> Option<Resource<S>> {
-        self.collection::<S>(namespace).fetch(id).as_ref().and_then(typed)
+        self.with::<S, _>(namespace, |all| all.fetch(id)).and_then(into_typed)
     }
 
     /// All resources of a type and namespace, sorted by id.
@@ -85,7 +84,8 @@ impl Store {
     /// The resources that match, sorted by id.
     #[must_use]
     pub fn list_matching<S: Spec>(&self, namespace: &str, query: &Query) -> Vec<Resource<S>> {
-        self.collection::<S>(namespace).list(query).iter().filter_map(typed).collect()
+        let all = self.with::<S, _>(namespace, |all| all.list(query));
+        all.into_iter().filter_map(into_typed).collect()
     }
 
     /// Makes a new resource.
@@ -113,12 +113,14 @@ impl Store {
         id: &str,
         draft: Draft<S>,
     ) -> Result<Resource<S>, StoreError> {
-        let collection = self.collection::<S>(namespace);
-        let mut metadata = self.new_metadata(owner, &collection, S::DEFINITION, id);
-        metadata.labels = draft.labels;
-        metadata.annotations = draft.annotations;
-        let resource = Resource::new(metadata, draft.spec);
-        collection.insert(resource.clone().erase())?;
+        let resource = self.with::<S, _>(namespace, |collection| {
+            let mut metadata = self.new_metadata(owner, collection, S::DEFINITION, id);
+            metadata.labels = draft.labels;
+            metadata.annotations = draft.annotations;
+            let resource = Resource::new(metadata, draft.spec);
+            collection.insert(resource.clone().erase())?;
+            Ok::<_, StoreError>(resource)
+        })?;
         Ok(resource)
     }
 
@@ -155,7 +157,8 @@ impl Store {
         metadata.labels = draft.labels;
         metadata.annotations = draft.annotations;
         let next = Resource::new(metadata, draft.spec);
-        self.collection::<S>(&old.namespace).change(&old.id, |found| {
+        let collection = self.collection::<S>(&old.namespace);
+        collection.change(&old.id, |found| {
             let found = found.ok_or_else(|| missing::<S>(&old.namespace, &old.id))?.metadata();
             check_owner(found, owner)?;
             check_running(found)?;
