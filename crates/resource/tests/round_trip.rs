@@ -59,8 +59,9 @@ fn accepted(definition: &Definition) -> Vec<Vec<u8>> {
     let mut values = Vec::new();
     for field in 1..=40 {
         values.extend(samples(field));
-        // A field that takes no number holds a text, bytes or a message with fields of its own.
-        if (definition.decode)(&number(field, 1)).is_err() {
+        // A field that takes neither a number nor a text holds a message with fields of its own.
+        let refuses = |value: Vec<u8>| (definition.decode)(&value).is_err();
+        if refuses(number(field, 1)) && refuses(bytes(field, b"text")) {
             let inner = (1..=30).flat_map(samples);
             values.extend(inner.map(|value| bytes(field, &value)));
         }
