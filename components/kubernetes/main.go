@@ -12,6 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/component-base/cli"
+	// What upstream's own programs register too: the JSON log format and metrics.
+	_ "k8s.io/component-base/logs/json/register"
+	_ "k8s.io/component-base/metrics/prometheus/clientgo"
+	_ "k8s.io/component-base/metrics/prometheus/version"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
