@@ -63,7 +63,7 @@ fn register_files(controllers: &mut Runtime) -> Result<(), RegisterError> {
         restrict_oom_score: !Capabilities::effective()
             .unwrap_or_default()
             .contains(Capability::SysResource),
-        shim_cgroup: "/podruntime/shim".to_owned(),
+        shim_cgroup: format!("/{}", super::services::SHIM_CGROUP),
     });
     controllers.register(plain(
         "files.CRIConfigController",

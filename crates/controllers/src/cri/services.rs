@@ -61,6 +61,9 @@ fn capabilities() -> Capabilities {
     Capabilities::from_bits(all.bits() & !DENIED.bits())
 }
 
+/// The group of the supervisors of containers.
+pub(super) const SHIM_CGROUP: &str = "podruntime/shim";
+
 /// The `cgroup.procs` files of a group, made if it is not there.
 pub(crate) fn cgroup(name: &str) -> Result<Vec<PathBuf>, RunError> {
     let failed = |error| RunError::new(format!("cannot prepare cgroup {name}"), error);
@@ -79,6 +82,8 @@ fn spawn(instance: &Instance, log: &Path) -> Result<Spawn, RunError> {
         .limit(Resource::OpenFiles, open_files(), open_files())
         .capabilities(capabilities())
         .new_session();
+    // Shims move themselves there; they do not make it.
+    cgroup(SHIM_CGROUP)?;
     Ok(cgroup(instance.cgroup)?.into_iter().fold(spawn, Spawn::cgroup_procs))
 }
 
