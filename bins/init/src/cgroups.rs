@@ -12,8 +12,9 @@ use crate::console::Console;
 const ROOT: &str = "/sys/fs/cgroup";
 const FLAGS: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC);
 
-/// PID 1 and machined, the node's own daemons, and everything that runs pods.
-const GROUPS: [&str; 3] = ["init", "system", "podruntime"];
+/// PID 1 and machined, the node's own daemons, and everything that runs pods: of that, the shims'
+/// group must exist before the first shim, which only looks for it.
+const GROUPS: [&str; 4] = ["init", "system", "podruntime", "podruntime/shim"];
 
 /// Why there are no cgroups.
 #[derive(Debug, Error)]
