@@ -71,7 +71,10 @@ impl Images {
                 let fetch = step.iter().map(|reference| images.ensure(reference));
                 for result in futures::future::join_all(fetch).await {
                     if let Err(error) = result {
-                        tracing::warn!(error = error.chain(), "an image could not be fetched ahead");
+                        tracing::warn!(
+                            error = error.chain(),
+                            "an image could not be fetched ahead"
+                        );
                     }
                 }
             }

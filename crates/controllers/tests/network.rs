@@ -129,9 +129,7 @@ async fn scenario() {
         })
         .await;
     assert!(store.remove::<RouteSpecSpec>("", layers, "configuration/r").unwrap());
-    assert!(
-        store.remove::<AddressSpecSpec>("", layers, "configuration/eth0/10.6.0.2/24").unwrap()
-    );
+    assert!(store.remove::<AddressSpecSpec>("", layers, "configuration/eth0/10.6.0.2/24").unwrap());
     store.wait_for::<AddressStatusSpec>("network", id, |found| found.is_none()).await;
     store.wait_for::<AddressSpecSpec>("network", id, |found| found.is_none()).await;
     // What the container engine gave is still there.

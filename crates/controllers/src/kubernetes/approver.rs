@@ -50,12 +50,14 @@ fn judge(request: &Object, csr: &Request, node: &Object) -> Verdict {
     let Some(name) = username.strip_prefix("system:node:") else {
         return leave(format!("{username:?} is no node"));
     };
-    let groups: Vec<&str> = spec["groups"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let groups: Vec<&str> =
+        spec["groups"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if !groups.contains(&"system:nodes") {
         return leave("the requester is not in the group system:nodes".to_owned());
     }
     let allowed = ["digital signature", "key encipherment", "server auth"];
-    let usages: Vec<&str> = spec["usages"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let usages: Vec<&str> =
+        spec["usages"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if !usages.contains(&"server auth") || usages.iter().any(|usage| !allowed.contains(usage)) {
         return leave(format!("its usages {usages:?} are not those of a server"));
     }
@@ -104,7 +106,12 @@ struct Approver {
 }
 
 impl Approver {
-    async fn look(&mut self, client: &kubernetes::Client, request: &Object, now: &str) -> Result<(), ControllerError> {
+    async fn look(
+        &mut self,
+        client: &kubernetes::Client,
+        request: &Object,
+        now: &str,
+    ) -> Result<(), ControllerError> {
         let name = request["metadata"]["name"].as_str().unwrap_or_default();
         if is_decided(request) || self.left.contains(name) {
             return Ok(());
@@ -123,17 +130,27 @@ impl Approver {
         match verdict {
             Verdict::Approve => {
                 let approval = approval(request, now);
-                let written =
-                    client.write_subresource(REQUESTS, "", name, "approval", Method::PUT, &approval).await;
+                let written = client
+                    .write_subresource(REQUESTS, "", name, "approval", Method::PUT, &approval)
+                    .await;
                 match written {
                     // Another control plane node was faster.
                     Err(error) if error.is_conflict() || error.is_not_found() => {}
                     written => drop(written?),
                 }
-                tracing::info!(request = name, username, "approved a kubelet's serving certificate");
+                tracing::info!(
+                    request = name,
+                    username,
+                    "approved a kubelet's serving certificate"
+                );
             }
             Verdict::Leave(reason) => {
-                tracing::warn!(request = name, username, reason, "a serving certificate request is left to people");
+                tracing::warn!(
+                    request = name,
+                    username,
+                    reason,
+                    "a serving certificate request is left to people"
+                );
                 self.left.insert(name.to_owned());
             }
         }
@@ -154,14 +171,20 @@ impl Controller for Approver {
         Vec::new()
     }
 
-    fn reconcile<'a>(&'a mut self, context: &'a Context) -> BoxFuture<'a, Result<Next, ControllerError>> {
+    fn reconcile<'a>(
+        &'a mut self,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Next, ControllerError>> {
         Box::pin(async move {
-            let Some(client) = self.clients.admin(&self.node.store)? else { return Ok(Next::OnChange) };
+            let Some(client) = self.clients.admin(&self.node.store)? else {
+                return Ok(Next::OnChange);
+            };
             if self.follower.is_none() {
                 let selection = Selection {
                     kind: REQUESTS,
                     namespace: "",
-                    query: "fieldSelector=spec.signerName%3Dkubernetes.io/kubelet-serving".to_owned(),
+                    query: "fieldSelector=spec.signerName%3Dkubernetes.io/kubelet-serving"
+                        .to_owned(),
                 };
                 self.follower = Some(Follower::start(client.clone(), selection, context.waker()));
             }
@@ -218,11 +241,26 @@ mod tests {
         let left = |request: &Object, csr: &Request, node: &Object| {
             matches!(judge(request, csr, node), Verdict::Leave(_))
         };
-        assert!(left(&request(), &csr("system:node:w2", "system:nodes", &["w1"], &[]), &node()), "other subject");
-        assert!(left(&request(), &csr("system:node:w1", "system:masters", &["w1"], &[]), &node()), "other group");
-        assert!(left(&request(), &csr("system:node:w1", "system:nodes", &["w1", "api"], &[]), &node()), "other name");
-        assert!(left(&request(), &csr("system:node:w1", "system:nodes", &[], &["10.5.0.9"]), &node()), "other address");
-        assert!(left(&request(), &csr("system:node:w1", "system:nodes", &[], &[]), &node()), "no name at all");
+        assert!(
+            left(&request(), &csr("system:node:w2", "system:nodes", &["w1"], &[]), &node()),
+            "other subject"
+        );
+        assert!(
+            left(&request(), &csr("system:node:w1", "system:masters", &["w1"], &[]), &node()),
+            "other group"
+        );
+        assert!(
+            left(&request(), &csr("system:node:w1", "system:nodes", &["w1", "api"], &[]), &node()),
+            "other name"
+        );
+        assert!(
+            left(&request(), &csr("system:node:w1", "system:nodes", &[], &["10.5.0.9"]), &node()),
+            "other address"
+        );
+        assert!(
+            left(&request(), &csr("system:node:w1", "system:nodes", &[], &[]), &node()),
+            "no name at all"
+        );
         assert!(left(&request(), &good(), &Value::Null), "no such node");
         for (field, value) in [
             ("username", json!("jane")),

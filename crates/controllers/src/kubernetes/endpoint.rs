@@ -16,8 +16,10 @@ use crate::Node;
 use crate::config::active::{ACTIVE, NAMESPACE};
 
 fn addresses(slices: &[Object]) -> Vec<IpAddr> {
-    let endpoints = slices.iter().flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
-    let texts = endpoints.flat_map(|endpoint| endpoint["addresses"].as_array().into_iter().flatten());
+    let endpoints =
+        slices.iter().flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
+    let texts =
+        endpoints.flat_map(|endpoint| endpoint["addresses"].as_array().into_iter().flatten());
     let mut all: Vec<IpAddr> = texts.filter_map(|address| address.as_str()?.parse().ok()).collect();
     all.sort();
     all.dedup();
@@ -46,9 +48,13 @@ impl Controller for Endpoints {
         vec![Output::shared::<EndpointSpec>()]
     }
 
-    fn reconcile<'a>(&'a mut self, context: &'a Context) -> BoxFuture<'a, Result<Next, ControllerError>> {
+    fn reconcile<'a>(
+        &'a mut self,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Next, ControllerError>> {
         Box::pin(async move {
-            let client = self.clients.any(&self.node.store, &self.node.paths.at(KUBECONFIG_PATH))?;
+            let client =
+                self.clients.any(&self.node.store, &self.node.paths.at(KUBECONFIG_PATH))?;
             let Some(client) = client else { return Ok(Next::OnChange) };
             if self.follower.is_none() {
                 let selection = Selection {
@@ -58,7 +64,8 @@ impl Controller for Endpoints {
                 };
                 self.follower = Some(Follower::start(client, selection, context.waker()));
             }
-            let addresses = self.follower.as_ref().and_then(Follower::objects).map(|s| addresses(&s));
+            let addresses =
+                self.follower.as_ref().and_then(Follower::objects).map(|s| addresses(&s));
             // A list that is empty for a moment must not take away what others still need.
             if let Some(addresses) = addresses.filter(|addresses| !addresses.is_empty()) {
                 context.modify::<EndpointSpec>("controlplane", "kube-apiserver", |spec| {
@@ -87,14 +94,22 @@ impl Controller for Static {
         vec![Output::shared::<EndpointSpec>()]
     }
 
-    fn reconcile<'a>(&'a mut self, context: &'a Context) -> BoxFuture<'a, Result<Next, ControllerError>> {
+    fn reconcile<'a>(
+        &'a mut self,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Next, ControllerError>> {
         Box::pin(async move {
-            let Some(config) = self.node.config.complete(context.store())? else { return Ok(Next::OnChange) };
-            let Some(host) = config.view().cluster_endpoint().map(|url| url.hostname().to_owned()) else {
+            let Some(config) = self.node.config.complete(context.store())? else {
+                return Ok(Next::OnChange);
+            };
+            let Some(host) = config.view().cluster_endpoint().map(|url| url.hostname().to_owned())
+            else {
                 return Ok(Next::OnChange);
             };
             let found = tokio::net::lookup_host((host.as_str(), 0)).await.map_err(|error| {
-                ControllerError::message(format!("cannot resolve the cluster's endpoint {host}: {error}"))
+                ControllerError::message(format!(
+                    "cannot resolve the cluster's endpoint {host}: {error}"
+                ))
             })?;
             let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
             addresses.sort();
@@ -125,6 +140,9 @@ mod tests {
     fn addresses_of_all_slices_once() {
         let slice = |list: &[&str]| serde_json::json!({ "endpoints": [{ "addresses": list }] });
         let found = addresses(&[slice(&["10.5.0.3", "10.5.0.2"]), slice(&["10.5.0.2", "x"])]);
-        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.5.0.2", "10.5.0.3"]);
+        assert_eq!(
+            found.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["10.5.0.2", "10.5.0.3"]
+        );
     }
 }

@@ -12,8 +12,8 @@ pub(crate) mod config;
 mod endpoint;
 mod kubelet;
 mod node;
-mod prefetch;
 pub(crate) mod object;
+mod prefetch;
 mod render;
 mod static_pod;
 
@@ -37,9 +37,9 @@ pub(crate) fn register(
     for controller in render::controllers(node) {
         controllers.register(controller)?;
     }
-    for controller in static_pod::controllers(node) {
-        controllers.register(controller)?;
-    }
+    let (control_plane, files) = static_pod::controllers(node, clients.clone());
+    controllers.register(control_plane)?;
+    controllers.register(files)?;
     for controller in kubelet::specs(node) {
         controllers.register(controller)?;
     }
@@ -51,7 +51,8 @@ pub(crate) fn register(
     ))?;
     controllers.register(kubelet::kubeconfig(node))?;
     controllers.register(cni::controller(node))?;
-    let pods = Images::new(containerd.namespace("k8s.io"), node.services.clone(), node.timeline.clone());
+    let pods =
+        Images::new(containerd.namespace("k8s.io"), node.services.clone(), node.timeline.clone());
     controllers.register(prefetch::controller(node, pods))?;
     controllers.register(apply::controller(node, clients.clone()))?;
     let (apply, cordon) = node::apply(node, clients.clone());

@@ -20,7 +20,8 @@ fn steps(view: View<'_>) -> Vec<Vec<String>> {
         next.extend([manager, scheduler].into_iter().filter(|c| c.enabled).map(|c| c.image));
         steps.push(next);
     }
-    let mut network: Vec<String> = view.flannel().map(|flannel| flannel.image).into_iter().collect();
+    let mut network: Vec<String> =
+        view.flannel().map(|flannel| flannel.image).into_iter().collect();
     let proxy = view.proxy().component;
     if proxy.enabled {
         network.push(proxy.image);

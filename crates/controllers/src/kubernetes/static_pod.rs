@@ -1,12 +1,15 @@
 //! Static pods: when the control plane's exist, and as files that the kubelet notices at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::runtime::condition::Condition;
-use ::runtime::controller::{Context, ControllerError, Input, Next, Output};
+use ::runtime::controller::{Context, Controller, ControllerError, Input, Next, Output};
+use futures::future::BoxFuture;
 use manifests::static_pod::{Component, ExtraVolume, Resources, StaticPod};
 use resource::k8s::{
     APIServerConfigSpec, ConfigStatusSpec, ControllerManagerConfigSpec, SchedulerConfigSpec,
@@ -14,6 +17,7 @@ use resource::k8s::{
 };
 use resource::v1alpha1::ServiceSpec;
 
+use super::api::{Clients, ready};
 use super::object;
 use crate::{Node, Plain, plain};
 
@@ -37,6 +41,7 @@ fn resources(resources: &resource::k8s::Resources) -> Resources {
 #[derive(Clone, Debug, Default)]
 struct Inputs {
     etcd_healthy: bool,
+    api_ready: bool,
     secrets: Option<String>,
     config: Option<String>,
     api_server: Option<APIServerConfigSpec>,
@@ -45,12 +50,16 @@ struct Inputs {
 }
 
 /// The pods that are to exist, by id. None before etcd is healthy and all files are there; none of one component
-/// while its settings are missing.
-fn plan(inputs: &Inputs, present: bool) -> BTreeMap<&'static str, manifests::Object> {
+/// while its settings are missing. The API server's clients wait for the API server: started with it they would only
+/// take processor time from it, fail, and sit out a back-off.
+fn plan(inputs: &Inputs, present: &[String]) -> BTreeMap<&'static str, manifests::Object> {
     let mut pods = BTreeMap::new();
     let (Some(secrets), Some(config)) = (&inputs.secrets, &inputs.config) else { return pods };
-    // An API server that runs already is not stopped because etcd has a moment of trouble.
-    if !inputs.etcd_healthy && !present {
+    // What runs already is not stopped because something it waited for has a moment of trouble.
+    let started = |component: Component, condition: bool| {
+        condition || present.iter().any(|id| id == component.name())
+    };
+    if !started(Component::ApiServer, inputs.etcd_healthy) {
         return pods;
     }
     let annotations = |own_files: bool| {
@@ -75,7 +84,9 @@ fn plan(inputs: &Inputs, present: bool) -> BTreeMap<&'static str, manifests::Obj
         };
         pods.insert(Component::ApiServer.name(), pod.object());
     }
-    if let Some(spec) = inputs.controller_manager.as_ref().filter(|spec| spec.enabled) {
+    let manager = inputs.controller_manager.as_ref().filter(|spec| spec.enabled);
+    if let Some(spec) = manager.filter(|_| started(Component::ControllerManager, inputs.api_ready))
+    {
         let pod = StaticPod {
             component: Component::ControllerManager,
             image: spec.image.clone(),
@@ -89,7 +100,8 @@ fn plan(inputs: &Inputs, present: bool) -> BTreeMap<&'static str, manifests::Obj
         };
         pods.insert(Component::ControllerManager.name(), pod.object());
     }
-    if let Some(spec) = inputs.scheduler.as_ref().filter(|spec| spec.enabled) {
+    let scheduler = inputs.scheduler.as_ref().filter(|spec| spec.enabled);
+    if let Some(spec) = scheduler.filter(|_| started(Component::Scheduler, inputs.api_ready)) {
         let pod = StaticPod {
             component: Component::Scheduler,
             image: spec.image.clone(),
@@ -106,27 +118,45 @@ fn plan(inputs: &Inputs, present: bool) -> BTreeMap<&'static str, manifests::Obj
     pods
 }
 
-fn control_plane(context: &Context) -> Result<Next, ControllerError> {
-    let etcd = context.get::<ServiceSpec>("runtime", "etcd");
-    let secrets = context.get::<SecretsStatusSpec>("controlplane", "static-pods");
-    let config = context.get::<ConfigStatusSpec>("controlplane", "static-pods");
-    let inputs = Inputs {
-        etcd_healthy: etcd.as_ref().is_some_and(|etcd| etcd.spec.running && etcd.spec.healthy),
-        secrets: secrets
-            .filter(|status| status.spec.ready)
-            .map(|status| status.spec.version.clone()),
-        config: config.filter(|status| status.spec.ready).map(|status| status.spec.version.clone()),
-        api_server: context
-            .get::<APIServerConfigSpec>("controlplane", "final-kube-apiserver")
-            .map(|r| (*r.spec).clone()),
-        controller_manager: context
-            .get::<ControllerManagerConfigSpec>("controlplane", "final-kube-controller-manager")
-            .map(|r| (*r.spec).clone()),
-        scheduler: context
-            .get::<SchedulerConfigSpec>("controlplane", "final-kube-scheduler")
-            .map(|r| (*r.spec).clone()),
-    };
-    if inputs.api_server.is_some() {
+/// Says which pods exist.
+struct ControlPlane {
+    node: Node,
+    clients: Clients,
+    api_ready: Arc<AtomicBool>,
+    asking: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl ControlPlane {
+    fn inputs(&self, context: &Context) -> Inputs {
+        let etcd = context.get::<ServiceSpec>("runtime", "etcd");
+        let secrets = context.get::<SecretsStatusSpec>("controlplane", "static-pods");
+        let config = context.get::<ConfigStatusSpec>("controlplane", "static-pods");
+        Inputs {
+            etcd_healthy: etcd.as_ref().is_some_and(|etcd| etcd.spec.running && etcd.spec.healthy),
+            api_ready: self.api_ready.load(Ordering::Acquire),
+            secrets: secrets
+                .filter(|status| status.spec.ready)
+                .map(|status| status.spec.version.clone()),
+            config: config
+                .filter(|status| status.spec.ready)
+                .map(|status| status.spec.version.clone()),
+            api_server: context
+                .get::<APIServerConfigSpec>("controlplane", "final-kube-apiserver")
+                .map(|r| (**r.spec).clone()),
+            controller_manager: context
+                .get::<ControllerManagerConfigSpec>("controlplane", "final-kube-controller-manager")
+                .map(|r| (**r.spec).clone()),
+            scheduler: context
+                .get::<SchedulerConfigSpec>("controlplane", "final-kube-scheduler")
+                .map(|r| (**r.spec).clone()),
+        }
+    }
+
+    /// Says what is missing.
+    fn waiting(context: &Context, inputs: &Inputs) {
+        if inputs.api_server.is_none() {
+            return;
+        }
         if inputs.secrets.is_none() {
             context.waiting(&Condition::resource_state::<SecretsStatusSpec>(
                 "controlplane",
@@ -143,16 +173,73 @@ fn control_plane(context: &Context) -> Result<Next, ControllerError> {
         }
         if !inputs.etcd_healthy {
             context.waiting(&Condition::Service { id: "etcd".into(), state: "healthy".to_owned() });
+        } else if !inputs.api_ready {
+            context.waiting(&Condition::Event {
+                what: "the API server of this node to be ready".to_owned(),
+            });
         }
     }
-    let present = context.get::<StaticPodSpec>("k8s", Component::ApiServer.name()).is_some();
-    let pods = plan(&inputs, present);
-    for (id, pod) in &pods {
-        let pod = object::object(pod);
-        context.modify::<StaticPodSpec>("k8s", id, |spec| spec.pod.clone_from(&pod))?;
+
+    /// Asks the API server, once it is to run, until it is ready.
+    fn ask(&mut self, context: &Context) -> Result<(), ControllerError> {
+        if self.asking.is_some() {
+            return Ok(());
+        }
+        let Some(client) = self.clients.admin(&self.node.store)? else { return Ok(()) };
+        let (api_ready, waker) = (Arc::clone(&self.api_ready), context.waker());
+        self.asking = Some(tokio::spawn(async move {
+            ready(&client).await;
+            api_ready.store(true, Ordering::Release);
+            waker.wake();
+        }));
+        Ok(())
     }
-    context.cleanup::<StaticPodSpec>("k8s", |pod| pods.contains_key(pod.id()))?;
-    Ok(Next::OnChange)
+}
+
+impl Controller for ControlPlane {
+    fn name(&self) -> &'static str {
+        "k8s.ControlPlaneStaticPodController"
+    }
+
+    fn inputs(&self) -> Vec<Input> {
+        vec![
+            Input::weak::<ServiceSpec>("runtime").with_id("etcd"),
+            Input::weak::<SecretsStatusSpec>("controlplane").with_id("static-pods"),
+            Input::weak::<ConfigStatusSpec>("controlplane").with_id("static-pods"),
+            Input::weak::<APIServerConfigSpec>("controlplane"),
+            Input::weak::<ControllerManagerConfigSpec>("controlplane"),
+            Input::weak::<SchedulerConfigSpec>("controlplane"),
+        ]
+    }
+
+    fn outputs(&self) -> Vec<Output> {
+        vec![Output::shared::<StaticPodSpec>()]
+    }
+
+    fn reconcile<'a>(
+        &'a mut self,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Next, ControllerError>> {
+        Box::pin(async move {
+            let inputs = self.inputs(context);
+            Self::waiting(context, &inputs);
+            let present: Vec<String> = context
+                .list::<StaticPodSpec>("k8s")
+                .iter()
+                .map(|pod| pod.id().to_owned())
+                .collect();
+            let pods = plan(&inputs, &present);
+            for (id, pod) in &pods {
+                let pod = object::object(pod);
+                context.modify::<StaticPodSpec>("k8s", id, |spec| spec.pod.clone_from(&pod))?;
+            }
+            context.cleanup::<StaticPodSpec>("k8s", |pod| pods.contains_key(pod.id()))?;
+            if pods.contains_key(Component::ApiServer.name()) {
+                self.ask(context)?;
+            }
+            Ok(Next::OnChange)
+        })
+    }
 }
 
 /// A manifest could not be put in place.
@@ -195,18 +282,14 @@ impl Files {
         Ok(true)
     }
 
-    fn retain(&self, keep: &[PathBuf]) -> Result<(), FileError> {
-        for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with(PREFIX) && !keep.contains(&entry.path()) {
-                fs::remove_file(entry.path()).map_err(|source| FileError {
-                    id: name,
-                    path: entry.path(),
-                    source,
-                })?;
+    fn remove(&self, id: &str) -> Result<(), FileError> {
+        let path = self.path(id);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(FileError { id: id.to_owned(), path, source })
             }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -216,43 +299,36 @@ fn files(node: &Node) -> Run {
         staging: node.paths.at("/etc/kubernetes/.staging"),
     };
     let timeline = node.timeline.clone();
+    // After a crash of machined the pods of the run before go on until this run knows about them: only a pod that
+    // this run has seen can be seen to be gone.
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     Box::new(move |context| {
-        let mut keep = Vec::new();
-        for pod in context.list::<StaticPodSpec>("k8s") {
+        let pods = context.list::<StaticPodSpec>("k8s");
+        for id in seen.iter().filter(|id| !pods.iter().any(|pod| pod.id() == id.as_str())) {
+            files.remove(id)?;
+        }
+        seen = pods.iter().map(|pod| pod.id().to_owned()).collect();
+        for pod in pods {
             let text = manifests::document(&object::document(&pod.spec.pod));
             if files.write(pod.id(), &text)? {
                 timeline.mark(pod.id(), "static pod written");
             }
-            keep.push(files.path(pod.id()));
         }
-        files.retain(&keep)?;
         Ok(Next::OnChange)
     })
 }
 
 /// The controllers of this module.
-pub(crate) fn controllers(node: &Node) -> [Plain<Run>; 2] {
-    [
-        plain(
-            "k8s.ControlPlaneStaticPodController",
-            vec![
-                Input::weak::<ServiceSpec>("runtime").with_id("etcd"),
-                Input::weak::<SecretsStatusSpec>("controlplane").with_id("static-pods"),
-                Input::weak::<ConfigStatusSpec>("controlplane").with_id("static-pods"),
-                Input::weak::<APIServerConfigSpec>("controlplane"),
-                Input::weak::<ControllerManagerConfigSpec>("controlplane"),
-                Input::weak::<SchedulerConfigSpec>("controlplane"),
-            ],
-            vec![Output::shared::<StaticPodSpec>()],
-            Box::new(control_plane),
-        ),
-        plain(
-            "k8s.StaticPodFileController",
-            vec![Input::weak::<StaticPodSpec>("k8s")],
-            vec![],
-            files(node),
-        ),
-    ]
+pub(crate) fn controllers(node: &Node, clients: Clients) -> (impl Controller + use<>, Plain<Run>) {
+    let control_plane =
+        ControlPlane { node: node.clone(), clients, api_ready: Arc::default(), asking: None };
+    let files = plain(
+        "k8s.StaticPodFileController",
+        vec![Input::weak::<StaticPodSpec>("k8s")],
+        vec![],
+        files(node),
+    );
+    (control_plane, files)
 }
 
 #[cfg(test)]
@@ -262,6 +338,7 @@ mod tests {
     fn inputs() -> Inputs {
         Inputs {
             etcd_healthy: true,
+            api_ready: true,
             secrets: Some("1".to_owned()),
             config: Some("2".to_owned()),
             api_server: Some(APIServerConfigSpec { local_port: 6443, ..Default::default() }),
@@ -275,16 +352,19 @@ mod tests {
 
     #[test]
     fn pods_exist_when_all_they_need_does() {
-        let ids = |inputs: &Inputs, present| plan(inputs, present).into_keys().collect::<Vec<_>>();
-        assert_eq!(ids(&inputs(), false), ["kube-apiserver", "kube-controller-manager"]);
-        assert!(ids(&Inputs { etcd_healthy: false, ..inputs() }, false).is_empty());
-        assert_eq!(
-            ids(&Inputs { etcd_healthy: false, ..inputs() }, true).len(),
-            2,
-            "they outlive trouble"
-        );
-        assert!(ids(&Inputs { secrets: None, ..inputs() }, true).is_empty());
-        assert!(ids(&Inputs { config: None, ..inputs() }, true).is_empty());
+        let ids = |inputs: &Inputs, present: &[&str]| {
+            let present: Vec<String> = present.iter().map(|id| (*id).to_owned()).collect();
+            plan(inputs, &present).into_keys().collect::<Vec<_>>()
+        };
+        let both = ["kube-apiserver", "kube-controller-manager"];
+        assert_eq!(ids(&inputs(), &[]), both);
+        let starting = Inputs { api_ready: false, ..inputs() };
+        assert_eq!(ids(&starting, &[]), ["kube-apiserver"], "clients wait for their server");
+        let trouble = Inputs { etcd_healthy: false, api_ready: false, ..inputs() };
+        assert!(ids(&trouble, &[]).is_empty());
+        assert_eq!(ids(&trouble, &both), both, "they outlive trouble");
+        assert!(ids(&Inputs { secrets: None, ..inputs() }, &both).is_empty());
+        assert!(ids(&Inputs { config: None, ..inputs() }, &both).is_empty());
     }
 
     #[test]
@@ -298,7 +378,8 @@ mod tests {
         assert!(!files.write("a", "one").unwrap());
         assert!(files.write("b", "two").unwrap());
         fs::write(files.directory.join("own.yaml"), "x").unwrap();
-        files.retain(&[files.path("a")]).unwrap();
+        files.remove("b").unwrap();
+        files.remove("b").unwrap();
         let mut names: Vec<_> = fs::read_dir(&files.directory)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

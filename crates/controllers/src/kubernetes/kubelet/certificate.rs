@@ -32,7 +32,8 @@ pub(crate) fn plan(
     let request = |reason| CertificatePlan::Request { reason };
     let Some(pem) = present else { return request("there is none") };
     // The key follows in the same file.
-    let certificate = pki::pem::decode_first(pem).ok().map(|block| Certificate::from_der(block.content));
+    let certificate =
+        pki::pem::decode_first(pem).ok().map(|block| Certificate::from_der(block.content));
     let Some(Ok(certificate)) = certificate else { return request("it does not read") };
     if certificate.common_name != format!("system:node:{nodename}") {
         return request("it is for another node name");

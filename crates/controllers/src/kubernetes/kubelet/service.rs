@@ -12,6 +12,7 @@ use manifests::kubelet::{
     KUBECONFIG_PATH, PKI_DIR, bootstrap_kubeconfig, kubeconfig,
 };
 use pki::Certificate;
+use resource::Phase;
 use resource::k8s::{KubeletLifecycleSpec, KubeletSpecSpec};
 use resource::secrets::{KubeletSpec as KubeletSecretsSpec, KubernetesRootSpec};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -197,6 +198,11 @@ impl Controller for KubeletService {
             let root = context.get::<KubernetesRootSpec>("secrets", "k8s");
             let root: Option<&KubernetesRootSpec> = root.as_ref().map(|root| &**root.spec);
             let now = context.store().now().seconds;
+            let lifecycle = context.get::<KubeletLifecycleSpec>("k8s", "kubelet");
+            if lifecycle.is_some_and(|lifecycle| lifecycle.metadata.phase == Phase::TearingDown) {
+                // The node goes down: its pods are being stopped, and their keeper with them.
+                return Ok(Next::OnChange);
+            }
             let changed = self.write(&spec.spec, &secrets.spec, root, now)?;
             context.modify::<KubeletLifecycleSpec>("k8s", "kubelet", |_| {})?;
             let first = !std::mem::replace(&mut self.loaded, true);

@@ -44,7 +44,11 @@ fn owned(node: &Object, annotation: &str) -> BTreeSet<String> {
 }
 
 /// Changes to a map of strings: wanted entries that are missing or differ, and owned ones that are not wanted.
-fn entries(present: &Value, wanted: &BTreeMap<String, String>, owned: &BTreeSet<String>) -> Map<String, Value> {
+fn entries(
+    present: &Value,
+    wanted: &BTreeMap<String, String>,
+    owned: &BTreeSet<String>,
+) -> Map<String, Value> {
     let mut changes = Map::new();
     for (key, value) in wanted {
         if present[key].as_str() != Some(value) {
@@ -170,10 +174,14 @@ impl Controller for Apply {
         Vec::new()
     }
 
-    fn reconcile<'a>(&'a mut self, context: &'a Context) -> BoxFuture<'a, Result<Next, ControllerError>> {
+    fn reconcile<'a>(
+        &'a mut self,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Next, ControllerError>> {
         Box::pin(async move {
             let nodename = context.get::<NodenameSpec>("k8s", "nodename");
-            let client = self.clients.any(&self.node.store, &self.node.paths.at(KUBECONFIG_PATH))?;
+            let client =
+                self.clients.any(&self.node.store, &self.node.paths.at(KUBECONFIG_PATH))?;
             let (Some(nodename), Some(client)) = (nodename, client) else {
                 self.follower = None;
                 return Ok(Next::OnChange);
@@ -218,7 +226,8 @@ impl Controller for Apply {
 }
 
 fn cordon(context: &Context) -> Result<Next, ControllerError> {
-    let stage = context.get::<MachineStatusSpec>("runtime", "machine").map(|status| status.spec.stage);
+    let stage =
+        context.get::<MachineStatusSpec>("runtime", "machine").map(|status| status.spec.stage);
     match stage {
         Some(MachineStage::SHUTTING_DOWN | MachineStage::UPGRADING | MachineStage::RESETTING) => {
             context.modify::<NodeCordonedSpecSpec>("k8s", "cordoned", |_| {})?;
@@ -232,7 +241,10 @@ fn cordon(context: &Context) -> Result<Next, ControllerError> {
 }
 
 /// The controllers of this module.
-pub(in crate::kubernetes) fn controllers(node: &Node, clients: Clients) -> (impl Controller + use<>, Plain<Run>) {
+pub(in crate::kubernetes) fn controllers(
+    node: &Node,
+    clients: Clients,
+) -> (impl Controller + use<>, Plain<Run>) {
     (
         Apply { node: node.clone(), clients, follower: None },
         plain(
@@ -308,7 +320,10 @@ mod tests {
         let after = merged(node(), &plan(&node(), &cordoned).unwrap());
         assert_eq!(after["spec"]["unschedulable"], true);
         assert_eq!(plan(&after, &cordoned), None);
-        let off = merged(after, &plan(&merged(node(), &plan(&node(), &cordoned).unwrap()), &Wanted::default()).unwrap());
+        let off = merged(
+            after,
+            &plan(&merged(node(), &plan(&node(), &cordoned).unwrap()), &Wanted::default()).unwrap(),
+        );
         assert!(off["spec"].get("unschedulable").is_none());
         let mut foreign = node();
         foreign["spec"]["unschedulable"] = true.into();

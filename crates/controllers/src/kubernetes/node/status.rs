@@ -31,7 +31,9 @@ fn strings(map: &serde_json::Value) -> BTreeMap<String, String> {
 /// Whether a list of conditions holds `Ready`.
 fn is_ready(status: &Object) -> bool {
     let conditions = status["conditions"].as_array().into_iter().flatten();
-    conditions.into_iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+    conditions
+        .into_iter()
+        .any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }
 
 fn node_status(nodename: &str, node: &Object) -> NodeStatusSpec {
@@ -74,7 +76,12 @@ impl Status {
         }
     }
 
-    fn publish_node(&mut self, context: &Context, nodename: &str, objects: &[Object]) -> Result<(), ControllerError> {
+    fn publish_node(
+        &mut self,
+        context: &Context,
+        nodename: &str,
+        objects: &[Object],
+    ) -> Result<(), ControllerError> {
         if let Some(node) = objects.first() {
             let status = node_status(nodename, node);
             if status.node_ready != self.ready {
@@ -84,7 +91,9 @@ impl Status {
             }
             context.modify::<NodeStatusSpec>("k8s", nodename, |spec| spec.clone_from(&status))?;
         }
-        context.cleanup::<NodeStatusSpec>("k8s", |status| status.id() == nodename && !objects.is_empty())?;
+        context.cleanup::<NodeStatusSpec>("k8s", |status| {
+            status.id() == nodename && !objects.is_empty()
+        })?;
         Ok(())
     }
 
@@ -92,16 +101,22 @@ impl Status {
         let mut present = Vec::new();
         for pod in objects {
             // The API's image of a static pod is marked by the kubelet that made it.
-            if pod["metadata"]["annotations"]["kubernetes.io/config.source"].as_str() != Some("file") {
+            if pod["metadata"]["annotations"]["kubernetes.io/config.source"].as_str()
+                != Some("file")
+            {
                 continue;
             }
             let field = |name: &str| pod["metadata"][name].as_str().unwrap_or_default();
             let id = format!("{}/{}", field("namespace"), field("name"));
             let status = object::object(&pod["status"]);
-            context.modify::<StaticPodStatusSpec>("k8s", &id, |spec| spec.podstatus.clone_from(&status))?;
+            context.modify::<StaticPodStatusSpec>("k8s", &id, |spec| {
+                spec.podstatus.clone_from(&status)
+            })?;
             present.push(id);
         }
-        context.cleanup::<StaticPodStatusSpec>("k8s", |status| present.iter().any(|id| id == status.id()))?;
+        context.cleanup::<StaticPodStatusSpec>("k8s", |status| {
+            present.iter().any(|id| id == status.id())
+        })?;
         Ok(())
     }
 }
@@ -122,10 +137,14 @@ impl Controller for Status {
         }]
     }
 
-    fn reconcile<'a>(&'a mut self, context: &'a Context) -> BoxFuture<'a, Result<Next, ControllerError>> {
+    fn reconcile<'a>(
+        &'a mut self,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Next, ControllerError>> {
         Box::pin(async move {
             let nodename = context.get::<NodenameSpec>("k8s", "nodename");
-            let client = self.clients.any(&self.node.store, &self.node.paths.at(KUBECONFIG_PATH))?;
+            let client =
+                self.clients.any(&self.node.store, &self.node.paths.at(KUBECONFIG_PATH))?;
             let (Some(nodename), Some(client)) = (nodename, client) else {
                 self.follower = None;
                 return Ok(Next::OnChange);
@@ -147,7 +166,10 @@ impl Controller for Status {
 }
 
 /// The controllers of this module.
-pub(in crate::kubernetes) fn controllers(node: &Node, clients: &Clients) -> [impl Controller + use<>; 2] {
+pub(in crate::kubernetes) fn controllers(
+    node: &Node,
+    clients: &Clients,
+) -> [impl Controller + use<>; 2] {
     let status = |name, what| Status {
         name,
         what,
@@ -156,7 +178,10 @@ pub(in crate::kubernetes) fn controllers(node: &Node, clients: &Clients) -> [imp
         follower: None,
         ready: false,
     };
-    [status("k8s.NodeStatusController", What::Node), status("k8s.KubeletStaticPodController", What::Pods)]
+    [
+        status("k8s.NodeStatusController", What::Node),
+        status("k8s.KubeletStaticPodController", What::Pods),
+    ]
 }
 
 #[cfg(test)]
@@ -174,6 +199,8 @@ mod tests {
         assert!(status.node_ready && status.unschedulable);
         assert_eq!(status.labels["a"], "b");
         assert_eq!(status.pod_cidrs.len(), 1);
-        assert!(!is_ready(&serde_json::json!({ "conditions": [{ "type": "Ready", "status": "Unknown" }] })));
+        assert!(!is_ready(
+            &serde_json::json!({ "conditions": [{ "type": "Ready", "status": "Unknown" }] })
+        ));
     }
 }
