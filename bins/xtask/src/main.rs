@@ -7,6 +7,7 @@
 mod build;
 mod check;
 mod cluster;
+mod pin;
 mod progress;
 mod tools;
 mod workspace;
@@ -32,6 +33,7 @@ cargo xtask COMMAND
   test         build everything and run every test
   bench        run the benchmarks [NAME …]                            -> out/bench.md
   fuzz         run each fuzz target for a minute
+  pin          take the versions of Debian packages that are offered now
   tools        install what building needs
   help         this text
 ";
@@ -63,6 +65,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "image" => progress.phase("root image", || build::image(&progress)),
         "where" => build::locate(rest),
         "check-cache" => build::check_cache(),
+        "pin" => pin::renew(),
         "test" => check::test(),
         "bench" => check::bench(rest),
         "fuzz" => check::fuzz(),

@@ -56,6 +56,11 @@ pub(crate) fn refresh_lists(package: &str, version: &str) -> Result<()> {
     apt(&["update", "-q"])
 }
 
+/// Updates what apt knows.
+pub(crate) fn update_lists() -> Result<()> {
+    apt(&["update", "-q"])
+}
+
 fn go() -> Result<()> {
     if quiet("go", &["version"]) {
         return Ok(());
