@@ -29,9 +29,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tonic::{Status, body::Body};
 use tower::Service;
 
-pub use self::peer::Claim;
-use self::rpc::Api;
 pub(crate) use self::{access::kubeconfig_identity, config::control_plane_only};
+use self::{peer::Peer, rpc::Api};
 use crate::{
     apid::backend::{self, CONNECTION_WINDOW, STREAM_WINDOW},
     frame::MAX_MESSAGE,
@@ -154,26 +153,26 @@ impl Machine {
     }
 
     async fn connection(self, stream: UnixStream) {
-        let claim = match peer::claim(&self.node.store, &stream).await {
-            Ok(claim) => claim,
+        let peer = match Peer::identify(&self.node.store, &stream).await {
+            Ok(peer) => Arc::new(peer),
             Err(error) => {
                 tracing::warn!(%error, "a process calls the machine API and cannot be identified");
                 return;
             }
         };
         let served = service_fn(move |request| {
-            let machine = self.clone();
-            async move { machine.call(claim, request).await }
+            let (machine, peer) = (self.clone(), peer.clone());
+            async move { machine.call(&peer, request).await }
         });
         serve_http(stream, served).await;
     }
 
     async fn call(
         mut self,
-        claim: Claim,
+        peer: &Peer,
         mut request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
-        let roles = claim.roles(request.headers());
+        let roles = peer.claim(&self.node.store).roles(request.headers());
         let path = request.uri().path();
         if let Err(status) = admit(path, &roles) {
             return Ok(status.into_http());

@@ -3,7 +3,7 @@
 //! The kernel tells the pid; the resource `ServicePIDs` tells whose it is. A service may call a moment before its
 //! pid is written down, so an unknown pid is waited for briefly. Must never: believe a pid that is not written down.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use http::HeaderMap;
 use resource::runtime::ServicePIDSpec;
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Which roles a process may claim for its calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
+pub(super) enum Claim {
     /// Those that the metadata of each call says: it has checked its own callers.
     Any,
     /// At most these.
@@ -47,14 +47,39 @@ impl Claim {
     }
 }
 
-/// What the process at the other end may claim.
-pub(super) async fn claim(store: &Store, stream: &UnixStream) -> std::io::Result<Claim> {
-    let Some(pid) = stream.peer_cred()?.pid() else {
+/// The process at the other end of a connection.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pid: Option<i32>,
+    claim: OnceLock<Claim>,
+}
+
+impl Peer {
+    /// Asks the kernel who it is, and waits a moment for its pid to be written down.
+    pub(super) async fn identify(store: &Store, stream: &UnixStream) -> std::io::Result<Self> {
         // A peer outside this pid namespace has no pid here and is none of the node's services.
-        return Ok(Claim::Only(Grants::empty()));
-    };
-    let service = timeout(PATIENCE, service_with(store, pid)).await;
-    Ok(service.map_or(Claim::Only(Grants::empty()), |id| Claim::of_service(&id)))
+        let peer = Self { pid: stream.peer_cred()?.pid(), claim: OnceLock::new() };
+        if let Some(pid) = peer.pid
+            && let Ok(id) = timeout(PATIENCE, service_with(store, pid)).await
+        {
+            peer.claim.get_or_init(|| Claim::of_service(&id));
+        }
+        Ok(peer)
+    }
+
+    /// What it may claim. A service keeps its connection for days, so one whose pid is written down late gets its
+    /// due from then on.
+    pub(super) fn claim(&self, store: &Store) -> Claim {
+        if let Some(claim) = self.claim.get() {
+            return *claim;
+        }
+        let all = store.list::<ServicePIDSpec>("runtime");
+        let found = all.iter().find(|service| Some(service.spec.pid) == self.pid);
+        match found {
+            Some(service) => *self.claim.get_or_init(|| Claim::of_service(service.id())),
+            None => Claim::Only(Grants::empty()),
+        }
+    }
 }
 
 async fn service_with(store: &Store, pid: i32) -> String {
@@ -109,8 +134,8 @@ mod tests {
     async fn a_pid_is_waited_for_but_not_for_ever() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let store = Store::new();
-        let unknown = claim(&store, &ours).await.unwrap();
-        assert_eq!(unknown, Claim::Only(Grants::empty()));
+        let stranger = Peer::identify(&store, &ours).await.unwrap();
+        assert_eq!(stranger.claim(&store), Claim::Only(Grants::empty()));
         let pid = i32::try_from(std::process::id()).unwrap();
         let late = tokio::spawn({
             let store = store.clone();
@@ -120,7 +145,9 @@ mod tests {
                 store.create("", "runtime", "apid", spec).unwrap();
             }
         });
-        assert_eq!(claim(&store, &ours).await.unwrap(), Claim::Any);
+        let peer = Peer::identify(&store, &ours).await.unwrap();
+        assert_eq!(peer.claim(&store), Claim::Any);
+        assert_eq!(stranger.claim(&store), Claim::Any, "written down after all");
         late.await.unwrap();
     }
 }
