@@ -16,7 +16,7 @@ fn bytes(field: u8, content: &[u8]) -> Vec<u8> {
 }
 
 #[track_caller]
-fn check<M: Message + Default + PartialEq>(message: &M, fields: &[Vec<u8>]) {
+fn check<M: Message + Default + PartialEq + std::fmt::Debug>(message: &M, fields: &[Vec<u8>]) {
     let expected = fields.concat();
     assert_eq!(message.encode_to_vec(), expected);
     assert_eq!(M::decode(expected.as_slice()).as_ref(), Ok(message));
