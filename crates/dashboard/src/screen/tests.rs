@@ -1,3 +1,5 @@
+//! The screens, drawn into a terminal of memory.
+
 use api::machine::{
     CpuInfo, CpuStat, LoadAvg, MemInfo, NetDev, ProcessInfo, ServiceHealth, ServiceInfo, SystemStat,
 };
