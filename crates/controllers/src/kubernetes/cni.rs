@@ -1,14 +1,27 @@
 //! The container runtime's network configuration for flannel: installed at the moment flannel knows its subnet.
+//!
+//! A worker's configuration does not say which network the cluster has. That flannel runs on the node says it.
+
+use std::path::Path;
 
 use ::runtime::condition::Condition;
 use ::runtime::controller::{Context, Controller, ControllerError, Input, Next, Output};
 use futures::future::BoxFuture;
 use manifests::bootstrap::flannel::{CONFLIST_FILE, SUBNET_FILE, conflist};
-use resource::config::MachineConfigSpec;
+use resource::k8s::KubeletLifecycleSpec;
 
 use crate::Node;
-use crate::config::active::{ACTIVE, NAMESPACE};
 use crate::files::{atomic, watch};
+
+/// Whether somebody has installed a network configuration; flannel's own manifests do so themselves.
+fn is_configured(directory: &Path) -> bool {
+    let names = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    names.into_iter().any(|entry| {
+        let path = entry.path();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        matches!(extension, Some("conf" | "conflist" | "json"))
+    })
+}
 
 struct Network {
     node: Node,
@@ -20,7 +33,7 @@ impl Controller for Network {
     }
 
     fn inputs(&self) -> Vec<Input> {
-        vec![Input::weak::<MachineConfigSpec>(NAMESPACE).with_id(ACTIVE)]
+        vec![Input::weak::<KubeletLifecycleSpec>("k8s").with_id("kubelet")]
     }
 
     fn outputs(&self) -> Vec<Output> {
@@ -32,8 +45,7 @@ impl Controller for Network {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<Next, ControllerError>> {
         Box::pin(async move {
-            let config = self.node.config.complete(context.store())?;
-            if config.is_none_or(|config| config.view().flannel().is_none()) {
+            if context.get::<KubeletLifecycleSpec>("k8s", "kubelet").is_none() {
                 return Ok(Next::OnChange);
             }
             let subnet = self.node.paths.at(SUBNET_FILE);
@@ -47,6 +59,9 @@ impl Controller for Network {
                 watch::appears(&subnet).await?;
             }
             let path = self.node.paths.at(CONFLIST_FILE);
+            if path.parent().is_some_and(is_configured) {
+                return Ok(Next::OnChange);
+            }
             if atomic::write(&path, manifests::document(&conflist()).as_bytes(), 0o644)? {
                 self.node.timeline.mark("network", "pod network configured");
             }
@@ -58,4 +73,19 @@ impl Controller for Network {
 /// Installs the configuration.
 pub(super) fn controller(node: &Node) -> impl Controller + use<> {
     Network { node: node.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_configured;
+
+    #[test]
+    fn only_configurations_count() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(!is_configured(&directory.path().join("absent")));
+        std::fs::write(directory.path().join("README"), "").unwrap();
+        assert!(!is_configured(directory.path()));
+        std::fs::write(directory.path().join("10-flannel.conflist"), "{}").unwrap();
+        assert!(is_configured(directory.path()));
+    }
 }
