@@ -26,6 +26,7 @@ pub mod finding;
 mod free;
 pub mod generate;
 pub mod kinds;
+pub mod lint;
 pub mod list;
 mod load;
 mod map;

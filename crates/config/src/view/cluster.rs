@@ -12,7 +12,7 @@ use crate::scalar::{Identity, Url};
 /// An authority: what issues, and what is accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CertificateAuthority {
-    /// The issuing certificate with its key; the key is empty on workers.
+    /// The issuing certificate with its key; workers have none.
     pub issuing: Option<PemPair>,
     /// Every accepted certificate as PEM, the issuing one first.
     pub accepted: Vec<String>,
@@ -302,5 +302,6 @@ fn authority(issuing: Option<PemPair>, accepted: &[String]) -> CertificateAuthor
             all.push(pem);
         }
     }
+    let issuing = issuing.filter(|pair| !pair.key.is_empty());
     CertificateAuthority { issuing, accepted: all }
 }

@@ -1,0 +1,148 @@
+//! Rewriting deprecated fields: nothing deprecated is left, nothing means something else.
+
+use config::generate::{Options, Pair, Secrets, generate};
+use config::lint::{fix, lint};
+use config::validate::{Mode, validate};
+use config::view::MachineType::{ControlPlane, Worker};
+use config::view::View;
+
+/// PEM of a certificate and a key, from the example of a kind.
+fn material() -> (String, String) {
+    let info = config::catalog::kind("KubeAggregatorCAConfig").expect("kind");
+    let config = config::load(info.example.as_bytes()).expect("example");
+    let authority = config.view().aggregator_ca().issuing.expect("issuing");
+    (authority.crt, authority.key)
+}
+
+fn answers(view: View<'_>) -> String {
+    let install = view.install().map(|install| (install.image, install.wipe, install.reboot));
+    format!(
+        "{:#?}",
+        (
+            (view.machine_type(), view.machine_token(), view.machine_ca(), view.environment()),
+            (view.sysctls(), view.sysfs(), view.kernel_modules(), view.udev_rules(), install),
+            (view.cluster_name(), view.cluster_endpoint(), view.pod_subnets(), view.dns_domain()),
+            (view.kubernetes_ca(), view.aggregator_ca(), view.service_account(), view.kube_prism()),
+            (view.discovery(), view.api_server(), view.controller_manager(), view.scheduler()),
+            (
+                view.proxy(),
+                view.core_dns(),
+                view.etcd(),
+                view.inline_manifests(),
+                view.static_pods()
+            ),
+            (view.kubelet(), view.node(), view.hostname(), view.nameservers(), view.host_dns()),
+            (view.time_sync(), view.static_hosts(), view.kube_span(), view.search_domains()),
+            (
+                view.registry_mirrors(),
+                view.registry_tls(),
+                view.registry_auth(),
+                view.image_cache()
+            ),
+        )
+    )
+}
+
+#[test]
+fn generated_configurations_of_old_releases() {
+    let (crt, key) = material();
+    let pair = Pair { crt: &crt, key: &key };
+    let secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let secrets = Secrets {
+        cluster_id: "id",
+        cluster_secret: secret,
+        bootstrap_token: "abcdef.0123456789abcdef",
+        secretbox_encryption_secret: secret,
+        aescbc_encryption_secret: "",
+        trustd_token: "abcdef.0123456789abcdef",
+        etcd: pair,
+        kubernetes: pair,
+        aggregator: pair,
+        service_account_key: &key,
+        os: pair,
+    };
+    for release in ["v1.3", "v1.8", "v1.11", "v1.12", "v1.13", "v1.14"] {
+        for machine in [ControlPlane, Worker] {
+            let mut options = Options::new("test", "https://10.0.0.1:6443".parse().expect("url"));
+            options.contract = release.parse().expect("release");
+            options.additional_sans = vec!["api.example.org".to_owned()];
+            options.sysctls.insert("vm.max_map_count".to_owned(), "262144".to_owned());
+            options
+                .registry_mirrors
+                .insert("docker.io".to_owned(), vec!["http://10.0.0.2".to_owned()]);
+            options.kube_span = true;
+            let old = generate(&options, &secrets, machine);
+            let report = validate(&old, config::validate::Options::local(Mode::Metal));
+            assert!(report.is_valid(), "{release} {machine:?}: {}", report.message);
+            let new = fix(&old);
+            let text = new.encode();
+            assert!(config::load(text.as_bytes()).is_ok(), "{text}");
+            // Workers of old releases do not know the cluster's name, without which the endpoint has
+            // no document.
+            let nameless = old.view().cluster_name().is_empty();
+            let stays =
+                |path: &str| path == "persist" || (nameless && path == "cluster.controlPlane");
+            let left: Vec<_> = lint(&new).into_iter().filter(|l| !stays(&l.path)).collect();
+            assert!(left.is_empty(), "{release} {machine:?}: {left:?}\n{text}");
+            let report = validate(&new, config::validate::Options::local(Mode::Metal));
+            assert!(report.is_valid(), "{release} {machine:?}: {}\n{text}", report.message);
+            assert_eq!(answers(new.view()), answers(old.view()), "{release} {machine:?}");
+        }
+    }
+}
+
+#[test]
+fn hand_written_fields() {
+    let text = "\
+version: v1alpha1
+machine:
+  type: worker
+  token: t
+  ca: {crt: YQ==, key: ''}
+  time: {servers: [a, b], bootTimeout: 1m}
+  network:
+    hostname: h.example.org
+    nameservers: [9.9.9.9]
+    searchDomains: [example.org]
+    disableSearchDomain: true
+    extraHostEntries:
+      - {ip: 10.0.0.1, aliases: [a]}
+      - {ip: 10.0.0.1, aliases: [b]}
+  kernel: {modules: [{name: nbd, parameters: [a=b]}]}
+  udev: {rules: [r]}
+  env: {A: b}
+  registries: {config: {r: {auth: {username: u, password: p}, tls: {insecureSkipVerify: true}}}}
+  install: {diskSelector: {size: '>= 1TB', model: 'WD*', type: ssd}, image: i}
+  systemDiskEncryption: {state: {keys: [{slot: 0, nodeID: {}}]}}
+  pods: [{metadata: {name: p}}]
+cluster:
+  controlPlane: {endpoint: 'https://a:6443'}
+  clusterName: c
+";
+    let old = config::load(text.as_bytes()).expect("loads");
+    let used: Vec<String> = lint(&old).into_iter().map(|lint| lint.path).collect();
+    assert!(used.contains(&"machine.network.hostname".to_owned()), "{used:?}");
+    let new = fix(&old);
+    assert_eq!(lint(&new), []);
+    let report = validate(&new, config::validate::Options::local(Mode::Metal));
+    assert!(report.is_valid(), "{}\n{}", report.message, new.encode());
+    let condition = new.view().install().and_then(|install| install.condition).expect("condition");
+    assert_eq!(
+        condition.as_str(),
+        "disk.size >= 1000000000000u && glob(\"WD*\", disk.model) && !disk.rotational"
+    );
+    let (old, new) = (answers(old.view()), answers(new.view()));
+    // One document holds all names of an address.
+    assert_eq!(new.matches("\"10.0.0.1\"").count(), 1);
+    let without = |text: &str| text.lines().filter(|l| !l.contains("10.0.0.1")).count();
+    assert!(without(&old) >= without(&new));
+    insta::assert_snapshot!("fixed", fix(&config::load(text.as_bytes()).expect("loads")).encode());
+}
+
+#[test]
+fn what_has_no_document_stays() {
+    let text = "version: v1alpha1\nmachine:\n    type: worker\n    token: \"\"\n    certSANs: []\n    kubelet:\n        extraMounts:\n            - destination: /a\n    install:\n        disk: /dev/sda\n        extraKernelArgs:\n            - a=b\n        wipe: false\ncluster: {}\n";
+    let old = config::load(text.as_bytes()).expect("loads");
+    let fixed = fix(&old).encode();
+    assert!(fixed.starts_with(text), "{fixed}");
+}
