@@ -96,6 +96,8 @@ commands! {
     Read(command::browse::ReadArgs) => command::browse::read,
     /// Reboot machines
     Reboot(command::power::RebootArgs) => command::power::reboot,
+    /// Restart a container
+    Restart(command::containers::RestartArgs) => command::containers::restart,
     /// List services, or look at, start, stop and restart one
     #[command(visible_alias = "services")]
     Service(command::service::Args) => command::service::run,
@@ -108,6 +110,8 @@ commands! {
     /// Show how much room directories take
     #[command(visible_alias = "du")]
     Usage(command::browse::UsageArgs) => command::browse::usage,
+    /// Check a configuration file
+    Validate(command::validate::Args) => command::validate::run,
     /// Print the version of this program and of the machines
     Version(command::version::Args) => command::version::run,
 }

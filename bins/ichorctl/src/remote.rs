@@ -187,6 +187,15 @@ impl RemoteArgs {
             .collect()
     }
 
+    /// The machine named, or the first of the context's: any control plane node can speak for its cluster, and the nodes of a new
+    /// context begin with one.
+    pub(crate) fn open_first(&self) -> anyhow::Result<Node> {
+        if !self.nodes.is_empty() {
+            return self.open_one(None);
+        }
+        self.open(None)?.into_iter().next().context("the context has no nodes")
+    }
+
     /// Like [`Self::open`], for commands that make sense on one machine only.
     pub(crate) fn open_one(&self, insecure: Option<&InsecureArgs>) -> anyhow::Result<Node> {
         let mut nodes = self.open(insecure)?;

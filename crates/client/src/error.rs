@@ -125,10 +125,9 @@ fn cure(node: &Node, status: &Status) -> String {
             "a worker does not forward calls: make a control plane node the endpoint".into()
         }
         Code::Unauthenticated => "check the credentials in the client configuration".into(),
-        Code::Unavailable => {
-            "the endpoint could not reach the node, or the connection broke; check that the node is up".into()
+        Code::Unavailable if status.message().contains("connect") => {
+            "the endpoint could not reach the node; check that the node is up".into()
         }
-        Code::DeadlineExceeded => "the node is too slow or not reachable; try again".into(),
         _ => String::new(),
     }
 }

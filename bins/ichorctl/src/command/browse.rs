@@ -256,8 +256,7 @@ pub(crate) fn usage(arguments: UsageArgs, before: &RemoteArgs) -> anyhow::Result
                 }
             }
         }
-        files::print(&table.to_string())?;
-        failures.into_result()
+        table.print(failures)
     })
 }
 

@@ -1,11 +1,10 @@
 //! `containers` and `stats`.
 
-use api::machine::{ContainerInfo, ContainersRequest, Stat, StatsRequest};
+use api::machine::{ContainerInfo, ContainersRequest, RestartRequest, Stat, StatsRequest};
 use client::Named;
 
 use super::logs::containers_of;
 use crate::{
-    files,
     output::table::Table,
     remote::{self, RemoteArgs},
 };
@@ -18,6 +17,39 @@ pub(crate) struct Args {
     kubernetes: bool,
     #[command(flatten)]
     remote: RemoteArgs,
+}
+
+/// Arguments of `restart`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RestartArgs {
+    /// Container, as `ichorctl containers` names it
+    id: String,
+    /// One of Kubernetes' containers
+    #[arg(short, long)]
+    kubernetes: bool,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+/// Restarts a container.
+pub(crate) fn restart(arguments: RestartArgs, before: &RemoteArgs) -> anyhow::Result<()> {
+    let nodes = arguments.remote.over(before).open(None)?;
+    let (namespace, driver) = containers_of(arguments.kubernetes);
+    remote::block_on(async {
+        let (_, failures) =
+            remote::each(&nodes, |node| {
+                let request = RestartRequest {
+                    namespace: namespace.clone(),
+                    id: arguments.id.clone(),
+                    driver: driver.into(),
+                };
+                async move {
+                    node.machine().restart(request).await.named(node, "MachineService/Restart")
+                }
+            })
+            .await;
+        failures.into_result()
+    })
 }
 
 /// A container stands indented below its pod.
@@ -53,8 +85,7 @@ pub(crate) fn containers(arguments: Args, before: &RemoteArgs) -> anyhow::Result
                 ]);
             }
         }
-        files::print(&table.to_string())?;
-        failures.into_result()
+        table.print(failures)
     })
 }
 
@@ -83,8 +114,7 @@ pub(crate) fn stats(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> 
                 ]);
             }
         }
-        files::print(&table.to_string())?;
-        failures.into_result()
+        table.print(failures)
     })
 }
 

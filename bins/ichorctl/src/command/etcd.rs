@@ -1,7 +1,11 @@
 //! `etcd`: members and their status.
 
-use api::machine::{EtcdMemberListRequest, EtcdMemberStatus};
-use client::Named;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use api::machine::{EtcdMemberAlarm, EtcdMemberListRequest, EtcdMemberStatus, EtcdSnapshotRequest};
+use client::{CallError, Named, Node};
+use sha2::{Digest, Sha256};
 
 use crate::{
     files,
@@ -18,19 +22,62 @@ pub(crate) struct Args {
     command: Command,
 }
 
-#[derive(Clone, Copy, Debug, clap::Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Look at alarms and clear them
+    #[command(subcommand)]
+    Alarm(Alarm),
+    /// Give unused room of the database back to the file system
+    Defrag,
     /// List the members
     Members,
+    /// Store a snapshot of the database in a file
+    Snapshot {
+        /// File to write
+        path: PathBuf,
+    },
     /// Show the status of the members on the nodes
     Status,
 }
 
+#[derive(Clone, Copy, Debug, clap::Subcommand)]
+enum Alarm {
+    /// Clear the alarms
+    Disarm,
+    /// List the alarms
+    List,
+}
+
+/// What a block of the database holds; a snapshot is whole blocks and a checksum.
+const BLOCK: usize = 512;
+const CHECKSUM: usize = 32;
+
 /// Runs the command.
 pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
-    let nodes = RemoteArgs::from(arguments.remote).over(before).open(None)?;
+    let remote = RemoteArgs::from(arguments.remote).over(before);
+    match &arguments.command {
+        Command::Snapshot { path } => return snapshot(&remote.open_one(None)?, path),
+        Command::Defrag => return defrag(&remote.open_one(None)?),
+        _ => {}
+    }
+    let nodes = remote.open(None)?;
     remote::block_on(async {
         let (table, failures) = match arguments.command {
+            Command::Snapshot { .. } | Command::Defrag => return Ok(()),
+            Command::Alarm(alarm) => {
+                let (answers, failures) = remote::each(&nodes, |node| alarms(node, alarm)).await;
+                let mut table = Table::new(["NODE", "MEMBER", "ALARM"]);
+                for (node, alarms) in answers {
+                    for alarm in alarms {
+                        table.row(vec![
+                            node.name().to_owned(),
+                            format!("{:016x}", alarm.member_id),
+                            alarm.alarm().as_str_name().to_owned(),
+                        ]);
+                    }
+                }
+                (table, failures)
+            }
             Command::Members => {
                 let (answers, failures) = remote::each(&nodes, |node| async move {
                     node.machine()
@@ -86,9 +133,63 @@ pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
                 (table, failures)
             }
         };
-        files::print(&table.to_string())?;
-        failures.into_result()
+        table.print(failures)
     })
+}
+
+async fn alarms(node: &Node, alarm: Alarm) -> Result<Vec<EtcdMemberAlarm>, CallError> {
+    let mut machine = node.machine();
+    Ok(match alarm {
+        Alarm::List => machine
+            .etcd_alarm_list(())
+            .await
+            .named(node, "MachineService/EtcdAlarmList")?
+            .messages
+            .into_iter()
+            .flat_map(|message| message.member_alarms)
+            .collect(),
+        Alarm::Disarm => machine
+            .etcd_alarm_disarm(())
+            .await
+            .named(node, "MachineService/EtcdAlarmDisarm")?
+            .messages
+            .into_iter()
+            .flat_map(|message| message.member_alarms)
+            .collect(),
+    })
+}
+
+fn defrag(node: &Node) -> anyhow::Result<()> {
+    remote::block_on(async {
+        node.machine().etcd_defragment(()).await.named(node, "MachineService/EtcdDefragment")?;
+        Ok(())
+    })
+}
+
+/// Stores a snapshot; it has its name only when it is whole and its checksum fits.
+fn snapshot(node: &Node, path: &Path) -> anyhow::Result<()> {
+    const CALL: &str = "MachineService/EtcdSnapshot";
+    let content = remote::block_on(async {
+        let mut stream =
+            node.machine().etcd_snapshot(EtcdSnapshotRequest {}).await.named(node, CALL)?;
+        let mut content = Vec::new();
+        while let Some(chunk) =
+            stream.message().await.map_err(|status| CallError::new(node, CALL, status))?
+        {
+            content.extend_from_slice(&chunk.bytes);
+        }
+        Ok(content)
+    })?;
+    let size = content.len();
+    if size % BLOCK != CHECKSUM {
+        bail!("{} sent {size} bytes, which is not a whole snapshot; try again", node.name());
+    }
+    let (database, checksum) = content.split_at(size - CHECKSUM);
+    if Sha256::digest(database).as_slice() != checksum {
+        bail!("{} sent a snapshot whose checksum does not fit; try again", node.name());
+    }
+    files::write(path, &content, 0o600)?;
+    files::print(&format!("etcd snapshot saved to {} ({size} bytes)\n", path.display()))
 }
 
 fn cells(status: &EtcdMemberStatus) -> [String; 11] {

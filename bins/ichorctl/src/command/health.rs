@@ -8,7 +8,6 @@ use yaml::Value;
 
 use super::get;
 use crate::{
-    files,
     output::{age, table::Table, value},
     remote::{self, RemoteArgs},
 };
@@ -42,7 +41,7 @@ pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
         let nodes = remote.open(None)?;
         return remote::block_on(timeline(&nodes));
     }
-    let node = remote.open_one(None)?;
+    let node = remote.open_first()?;
     let cluster_info = ClusterInfo {
         control_plane_nodes: arguments.control_plane_nodes,
         worker_nodes: arguments.worker_nodes,
@@ -112,8 +111,7 @@ async fn timeline(nodes: &[Node]) -> anyhow::Result<()> {
             ]);
         }
     }
-    files::print(&table.to_string())?;
-    failures.into_result()
+    table.print(failures)
 }
 
 /// A step, with its moments in milliseconds.

@@ -23,4 +23,5 @@ pub(crate) mod power;
 pub(crate) mod service;
 pub(crate) mod time;
 pub(crate) mod usage;
+pub(crate) mod validate;
 pub(crate) mod version;

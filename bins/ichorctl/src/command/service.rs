@@ -77,8 +77,7 @@ async fn list(nodes: &[Node]) -> anyhow::Result<()> {
             ]);
         }
     }
-    files::print(&table.to_string())?;
-    failures.into_result()
+    table.print(failures)
 }
 
 async fn status(nodes: &[Node], id: &str) -> anyhow::Result<()> {
@@ -159,6 +158,5 @@ async fn act(nodes: &[Node], id: &str, action: Action) -> anyhow::Result<()> {
             table.row(vec![node.name().to_owned(), response]);
         }
     }
-    files::print(&table.to_string())?;
-    failures.into_result()
+    table.print(failures)
 }

@@ -4,7 +4,6 @@ use api::time::TimeRequest;
 use client::Named;
 
 use crate::{
-    files,
     output::{age, table::Table},
     remote::{self, RemoteArgs},
 };
@@ -48,7 +47,6 @@ pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
                 ]);
             }
         }
-        files::print(&table.to_string())?;
-        failures.into_result()
+        table.print(failures)
     })
 }

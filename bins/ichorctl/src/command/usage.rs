@@ -81,8 +81,7 @@ pub(crate) fn processes(arguments: ProcessesArgs, before: &RemoteArgs) -> anyhow
                 ]);
             }
         }
-        files::print(&table.to_string())?;
-        failures.into_result()
+        table.print(failures)
     })
 }
 
@@ -229,8 +228,7 @@ pub(crate) fn mounts(arguments: MountsArgs, before: &RemoteArgs) -> anyhow::Resu
                 table.row(row);
             }
         }
-        files::print(&table.to_string())?;
-        failures.into_result()
+        table.print(failures)
     })
 }
 

@@ -1,7 +1,10 @@
 //! `validate`: check a configuration file.
 
-use anyhow::Context;
-use config::validate::{self, Mode, Options};
+use config::{
+    diagnostic,
+    finding::Severity,
+    validate::{self, Mode, Options},
+};
 
 use crate::{
     files,
@@ -27,15 +30,33 @@ pub(crate) struct Args {
 pub(crate) fn run(arguments: Args, _before: &RemoteArgs) -> anyhow::Result<()> {
     let Args { config: file, mode, strict } = arguments;
     let text = files::read(&file)?;
-    let config = config::load(&text).with_context(|| format!("loading {file}"))?;
+    let source = String::from_utf8_lossy(&text);
+    let config = match config::load(&text) {
+        Ok(config) => config,
+        Err(errors) => {
+            tell(&diagnostic::of_load(&errors), &file, &source);
+            eprintln!("{file} is not a machine configuration");
+            return Err(failure::Told.into());
+        }
+    };
     let report = validate::validate(&config, Options { strict, ..Options::local(mode) });
-    for warning in report.warnings() {
-        eprintln!("{} {warning}", style::warning("warning:"));
-    }
-    if let Err(error) = report.result() {
-        eprintln!("{} {file} is not valid for {mode} mode", style::error("error:"));
-        eprintln!("{error}");
+    tell(&diagnostic::of_report(&report, &config), &file, &source);
+    if !report.is_valid() {
+        eprintln!("{file} is not valid for {mode} mode");
         return Err(failure::Told.into());
     }
     files::print(&format!("{file} is valid for {mode} mode\n"))
+}
+
+/// Prints what was found, each with its place.
+fn tell(diagnostics: &[diagnostic::Diagnostic], file: &str, source: &str) {
+    for diagnostic in diagnostics {
+        let text = diagnostic.render(file, source);
+        let (word, rest) = text.split_once(':').unwrap_or((&text, ""));
+        let word = match diagnostic.severity {
+            Severity::Error => style::error(&format!("{word}:")),
+            Severity::Warning => style::warning(&format!("{word}:")),
+        };
+        eprint!("{word}{rest}");
+    }
 }

@@ -1,5 +1,8 @@
 //! Tables: cells padded to columns with three spaces.
 
+use super::failure::Failures;
+use crate::files;
+
 /// Rows of cells; the first row is the heading.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -15,6 +18,14 @@ impl Table {
     /// A table whose heading is known only now.
     pub(crate) fn with(heading: Vec<String>) -> Self {
         Self { rows: vec![heading] }
+    }
+
+    /// Prints the table and then the failures; where every machine failed, there is no table to speak of.
+    pub(crate) fn print(&self, failures: Failures) -> anyhow::Result<()> {
+        if self.rows.len() > 1 || failures.is_empty() {
+            files::print(&self.to_string())?;
+        }
+        failures.into_result()
     }
 
     /// One more row.

@@ -111,12 +111,12 @@ enum Target {
 pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
     let types = unique(&arguments.output_types);
     let target = target(arguments, &types)?;
+    let options = options(arguments)?;
+    let secrets = secrets(arguments)?;
     if let Target::Files(paths) = &target {
         let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
         files::refuse_existing(&paths, arguments.force)?;
     }
-    let options = options(arguments)?;
-    let secrets = secrets(arguments)?;
     // Everything is made before anything is written.
     let mut texts = Vec::new();
     for output in &types {
