@@ -2,11 +2,13 @@
 
 use anyhow::Context as _;
 use config::generate::{self, Options, parse_endpoint};
+use config::patch;
 use config::view::MachineType;
 use provision::native::PROXY_PORT;
 use provision::spec::{ClusterSpec, KUBERNETES_API_PORT, NodeSpec, Role};
 
 use crate::command::generate::secrets_of;
+use crate::command::patches;
 
 /// What users can change about it.
 #[derive(Debug, clap::Args)]
@@ -14,6 +16,15 @@ pub(super) struct ConfigurationArgs {
     /// Version of Kubernetes
     #[arg(long, value_name = "VERSION", default_value = config::defaults::KUBERNETES_VERSION)]
     kubernetes_version: String,
+    /// Patch the configurations of all nodes: a text, or @FILE; may repeat
+    #[arg(long, value_name = "PATCH")]
+    config_patch: Vec<String>,
+    /// Patch the configurations of control planes
+    #[arg(long, value_name = "PATCH", visible_alias = "config-patch-controlplanes")]
+    config_patch_control_plane: Vec<String>,
+    /// Patch the configurations of workers
+    #[arg(long, value_name = "PATCH", visible_alias = "config-patch-workers")]
+    config_patch_worker: Vec<String>,
 }
 
 /// The configuration of `node` as a text.
@@ -40,8 +51,18 @@ pub(super) fn of(
     let mut text = generate::generate(&options, &secrets_of(secrets), machine).encode();
     text.push_str(&way_out(spec, &options));
     // What is handed to a node must be what a node accepts.
-    config::load(text.as_bytes()).context("checking the generated configuration")?;
-    Ok(text)
+    let loaded = config::load(text.as_bytes()).context("checking the generated configuration")?;
+    let mut patches = patches::read(&arguments.config_patch)?;
+    patches.extend(patches::read(match node.role {
+        Role::ControlPlane => &arguments.config_patch_control_plane,
+        Role::Worker => &arguments.config_patch_worker,
+    })?);
+    if patches.is_empty() {
+        return Ok(text);
+    }
+    let patched = patch::apply_to(&loaded, &patches)
+        .with_context(|| format!("patching the configuration of {}", node.name))?;
+    Ok(patched.encode())
 }
 
 /// The document that sends what leaves the cluster through the gateway's proxy.
@@ -77,7 +98,15 @@ mod tests {
         };
         let spec = request.plan().unwrap();
         let secrets = pki::Secrets::generate(1_700_000_000, &mut pki::System).unwrap();
-        let arguments = ConfigurationArgs { kubernetes_version: "v1.37.2".into() };
+        let arguments = ConfigurationArgs {
+            kubernetes_version: "v1.37.2".into(),
+            config_patch: vec![],
+            config_patch_control_plane: vec![],
+            config_patch_worker: vec![
+                "apiVersion: v1alpha1\nkind: EnvironmentConfig\nvariables:\n    ONLY: workers\n"
+                    .into(),
+            ],
+        };
         let text = |node: usize| of(&arguments, &spec, &spec.nodes[node], &secrets).unwrap();
         let (control_plane, worker) = (text(0), text(1));
         assert!(control_plane.contains("http_proxy: http://10.5.0.1:3128\n"), "{control_plane}");
@@ -86,5 +115,7 @@ mod tests {
             config::load(text.as_bytes()).unwrap().view().machine_type() == MachineType::Worker
         };
         assert!(!key(&control_plane) && key(&worker));
+        assert!(worker.contains("ONLY: workers") && worker.contains("http_proxy:"), "{worker}");
+        assert!(!control_plane.contains("ONLY"), "{control_plane}");
     }
 }
