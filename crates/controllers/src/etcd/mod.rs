@@ -28,7 +28,7 @@ pub const DATA_DIR: &str = "/var/lib/etcd";
 /// Where a snapshot to start from lies.
 pub const SNAPSHOT_PATH: &str = "/var/lib/etcd.snapshot";
 /// Where etcd's certificates lie.
-const PKI_DIR: &str = "/system/secrets/etcd";
+pub(crate) const PKI_DIR: &str = "/system/secrets/etcd";
 /// The user that etcd runs as.
 const UID: u32 = 60;
 

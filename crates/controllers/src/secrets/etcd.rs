@@ -4,15 +4,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ::runtime::condition::Condition;
 use ::runtime::controller::{Context, ControllerError, Input, Next, Output};
+use manifests::control_plane::SECRETS_DIR;
 use pki::ExtendedUsage::{ClientAuth, ServerAuth};
 use resource::network::{HostnameStatusSpec, NodeAddressSpec};
 use resource::secrets::{EtcdCertsSpec, EtcdRootSpec};
 
+use super::kept;
 use super::leaf::{self, Wanted};
 use super::renew::Renewal;
 use super::sans::fqdn;
 use crate::kubernetes::addresses::NO_KUBERNETES_ACCUMULATIVE;
-use crate::{Plain, plain};
+use crate::kubernetes::config::Run;
+use crate::{Node, Paths, Plain, plain};
 
 /// The names that etcd's server and peer certificates carry.
 fn names(hostname: &HostnameStatusSpec, addresses: &NodeAddressSpec) -> Wanted {
@@ -27,7 +30,18 @@ fn client(common_name: &str) -> Wanted {
     Wanted { common_name: common_name.to_owned(), ..Wanted::default() }
 }
 
-fn run(context: &Context) -> Result<Next, ControllerError> {
+/// What an earlier machined of this boot left.
+fn kept(paths: &Paths) -> EtcdCertsSpec {
+    let own = paths.at(crate::etcd::PKI_DIR);
+    EtcdCertsSpec {
+        etcd: kept::pair(&own, "server"),
+        etcd_peer: kept::pair(&own, "peer"),
+        etcd_admin: kept::pair(&own, "admin"),
+        etcd_api_server: kept::pair(&paths.at(SECRETS_DIR).join("kube-apiserver"), "etcd-client"),
+    }
+}
+
+fn run(context: &Context, paths: &Paths) -> Result<Next, ControllerError> {
     let Some(root) = context.get::<EtcdRootSpec>("secrets", "etcd") else {
         context.remove::<EtcdCertsSpec>("secrets", "etcd")?;
         context.waiting(&Condition::resource::<EtcdRootSpec>("secrets", "etcd"));
@@ -51,10 +65,8 @@ fn run(context: &Context) -> Result<Next, ControllerError> {
         ));
     };
     let server = names(&hostname.spec, &addresses.spec);
-    let mut certificates = context
-        .get::<EtcdCertsSpec>("secrets", "etcd")
-        .map(|r| (*r.spec).clone())
-        .unwrap_or_default();
+    let present = context.get::<EtcdCertsSpec>("secrets", "etcd");
+    let mut certificates = present.map_or_else(|| kept(paths), |r| (**r.spec).clone());
     let mut renewal = Renewal::new(&authority, context.store().now().seconds);
     let both = [ServerAuth, ClientAuth];
     let life = pki::AUTHORITY_LIFE;
@@ -72,7 +84,8 @@ fn run(context: &Context) -> Result<Next, ControllerError> {
 }
 
 /// Issues etcd's certificates on control plane nodes.
-pub(crate) fn controller() -> Plain<fn(&Context) -> Result<Next, ControllerError>> {
+pub(crate) fn controller(node: &Node) -> Plain<Run> {
+    let paths = node.paths.clone();
     plain(
         "secrets.EtcdController",
         vec![
@@ -81,7 +94,7 @@ pub(crate) fn controller() -> Plain<fn(&Context) -> Result<Next, ControllerError
             Input::weak::<NodeAddressSpec>("network").with_id(NO_KUBERNETES_ACCUMULATIVE),
         ],
         vec![Output::exclusive::<EtcdCertsSpec>()],
-        run,
+        Box::new(move |context: &Context| run(context, &paths)) as Run,
     )
 }
 

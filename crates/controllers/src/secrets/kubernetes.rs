@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ::runtime::condition::Condition;
 use ::runtime::controller::{Context, ControllerError, Input, Next, Output};
+use manifests::control_plane::SECRETS_DIR;
 use manifests::kubeconfig::{Authority as Trust, Credentials, Kubeconfig};
 use pki::Authority;
 use pki::ExtendedUsage::{ClientAuth, ServerAuth};
@@ -14,16 +15,16 @@ use resource::secrets::{
 };
 use resource::types::{NetIp, PemEncodedCertificate, PemEncodedCertificateAndKey};
 
+use super::kept;
 use super::leaf::{self, Wanted};
 use super::renew::Renewal;
 use super::sans::fqdn;
 use crate::kubernetes::addresses::NO_KUBERNETES_ACCUMULATIVE;
-use crate::{Plain, plain};
+use crate::kubernetes::config::Run;
+use crate::{Node, Paths, Plain, plain};
 
 /// A year of 365 days, in seconds.
 const YEAR: i64 = 365 * 24 * pki::HOUR;
-
-type Run = fn(&Context) -> Result<Next, ControllerError>;
 
 /// Several certificates as one PEM text.
 pub(crate) fn bundle(certificates: &[PemEncodedCertificate]) -> String {
@@ -116,7 +117,7 @@ fn client(common_name: &str, organization: &str) -> Wanted {
     }
 }
 
-fn certificates(context: &Context) -> Result<Next, ControllerError> {
+fn certificates(context: &Context, paths: &Paths) -> Result<Next, ControllerError> {
     const ID: &str = "k8s-dynamic-certs";
     let Some(root) = context.get::<KubernetesRootSpec>("secrets", "k8s") else {
         context.remove::<KubernetesDynamicCertsSpec>("secrets", ID)?;
@@ -135,10 +136,18 @@ fn certificates(context: &Context) -> Result<Next, ControllerError> {
     };
     let mut server = Wanted::server(&names.spec);
     server.organizations = vec!["kube-master".to_owned()];
-    let mut spec = context
-        .get::<KubernetesDynamicCertsSpec>("secrets", ID)
-        .map(|r| (*r.spec).clone())
-        .unwrap_or_default();
+    let present = context.get::<KubernetesDynamicCertsSpec>("secrets", ID);
+    let mut spec = present.map_or_else(
+        || {
+            let directory = paths.at(SECRETS_DIR).join("kube-apiserver");
+            KubernetesDynamicCertsSpec {
+                api_server: kept::pair(&directory, "apiserver"),
+                api_server_kubelet_client: kept::pair(&directory, "apiserver-kubelet-client"),
+                front_proxy: kept::pair(&directory, "front-proxy-client"),
+            }
+        },
+        |r| (**r.spec).clone(),
+    );
     let now = context.store().now().seconds;
     let mut renewal = Renewal::new(&authority, now);
     renewal.renew(&mut spec.api_server, &server, &[ServerAuth], YEAR)?;
@@ -194,7 +203,7 @@ fn carried(kubeconfig: &str) -> Option<PemEncodedCertificateAndKey> {
     Some(PemEncodedCertificateAndKey { crt: crt.into(), key: key.into() })
 }
 
-fn kubeconfigs(context: &Context) -> Result<Next, ControllerError> {
+fn kubeconfigs(context: &Context, paths: &Paths) -> Result<Next, ControllerError> {
     const ID: &str = "k8s-certs";
     let Some(root) = context.get::<KubernetesRootSpec>("secrets", "k8s") else {
         context.remove::<KubernetesCertsSpec>("secrets", ID)?;
@@ -203,10 +212,20 @@ fn kubeconfigs(context: &Context) -> Result<Next, ControllerError> {
     };
     let root = &root.spec;
     let authority = issuing(root)?;
-    let mut spec = context
-        .get::<KubernetesCertsSpec>("secrets", ID)
-        .map(|r| (*r.spec).clone())
-        .unwrap_or_default();
+    let present = context.get::<KubernetesCertsSpec>("secrets", ID);
+    let mut spec = present.map_or_else(
+        || {
+            let file = |component: &str| {
+                kept::text(&paths.at(SECRETS_DIR).join(component).join("kubeconfig"))
+            };
+            KubernetesCertsSpec {
+                scheduler_kubeconfig: file("kube-scheduler"),
+                controller_manager_kubeconfig: file("kube-controller-manager"),
+                ..KubernetesCertsSpec::default()
+            }
+        },
+        |r| (**r.spec).clone(),
+    );
     let mut renewal = Renewal::new(&authority, context.store().now().seconds);
     let local = root.local_endpoint.0.as_str();
     let scheduler = "system:kube-scheduler";
@@ -232,7 +251,8 @@ fn kubeconfigs(context: &Context) -> Result<Next, ControllerError> {
 }
 
 /// The controllers of this module.
-pub(crate) fn controllers() -> [Plain<Run>; 3] {
+pub(crate) fn controllers(node: &Node) -> [Plain<Run>; 3] {
+    let (certificate_paths, kubeconfig_paths) = (node.paths.clone(), node.paths.clone());
     let root = || Input::weak::<KubernetesRootSpec>("secrets").with_id("k8s");
     [
         plain(
@@ -243,19 +263,19 @@ pub(crate) fn controllers() -> [Plain<Run>; 3] {
                 Input::weak::<NodeAddressSpec>("network").with_id(NO_KUBERNETES_ACCUMULATIVE),
             ],
             vec![Output::shared::<CertSANSpec>()],
-            names as Run,
+            Box::new(names) as Run,
         ),
         plain(
             "secrets.KubernetesDynamicCertsController",
             vec![root(), Input::weak::<CertSANSpec>("secrets").with_id("k8s")],
             vec![Output::exclusive::<KubernetesDynamicCertsSpec>()],
-            certificates as Run,
+            Box::new(move |context: &Context| certificates(context, &certificate_paths)) as Run,
         ),
         plain(
             "secrets.KubernetesController",
             vec![root()],
             vec![Output::exclusive::<KubernetesCertsSpec>()],
-            kubeconfigs as Run,
+            Box::new(move |context: &Context| kubeconfigs(context, &kubeconfig_paths)) as Run,
         ),
     ]
 }

@@ -2,6 +2,7 @@
 
 mod etcd;
 mod joining;
+mod kept;
 pub(crate) mod kubernetes;
 pub mod leaf;
 pub mod os;
@@ -19,8 +20,8 @@ use crate::Node;
 pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
     os::register(controllers, node)?;
     joining::register(controllers, node)?;
-    controllers.register(etcd::controller())?;
-    for controller in kubernetes::controllers() {
+    controllers.register(etcd::controller(node))?;
+    for controller in kubernetes::controllers(node) {
         controllers.register(controller)?;
     }
     Ok(())
