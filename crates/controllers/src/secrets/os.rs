@@ -85,13 +85,13 @@ fn register_sans(controllers: &mut Runtime) -> Result<(), RegisterError> {
         vec![
             Input::weak::<OSRootSpec>("secrets").with_id("os"),
             Input::weak::<HostnameStatusSpec>("network").with_id("hostname"),
-            Input::weak::<NodeAddressSpec>("network").with_id("accumulative"),
+            Input::weak::<NodeAddressSpec>("network").with_id("accumulative-no-k8s"),
         ],
         vec![Output::shared::<CertSANSpec>()],
         |context: &Context| -> Result<Next, ControllerError> {
             let root = context.get::<OSRootSpec>("secrets", "os");
             let hostname = context.get::<HostnameStatusSpec>("network", "hostname");
-            let addresses = context.get::<NodeAddressSpec>("network", "accumulative");
+            let addresses = context.get::<NodeAddressSpec>("network", "accumulative-no-k8s");
             // A certificate without an address would have to be issued again in a moment.
             let addresses = addresses.filter(|addresses| !addresses.spec.addresses.is_empty());
             if let (Some(root), Some(hostname), Some(addresses)) = (root, hostname, addresses) {

@@ -8,7 +8,7 @@ use resource::secrets::{CertSANSpec, OSRootSpec};
 use resource::types::NetIp;
 
 /// The names of the API certificate: what the configuration adds, the host name in both forms, every address the
-/// node has had, and the loop-back ones.
+/// node has had (pods' own not counted), and the loop-back ones.
 #[must_use]
 pub fn plan(
     root: &OSRootSpec,
