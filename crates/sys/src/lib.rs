@@ -23,6 +23,7 @@ pub mod readiness;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod signal;
+pub mod socket;
 pub mod system;
 
 pub use rustix::process::{Pid, Signal};

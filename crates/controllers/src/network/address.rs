@@ -12,19 +12,6 @@ use resource::network::{
 use super::NETWORK;
 use crate::plain::plain;
 
-/// How addresses are ordered.
-pub(super) fn sort_algorithm() -> impl Controller {
-    plain(
-        "network.NodeAddressSortAlgorithmController",
-        Vec::new(),
-        vec![Output::exclusive::<NodeAddressSortAlgorithmSpec>()],
-        |context| {
-            context.modify::<NodeAddressSortAlgorithmSpec>(NETWORK, "default", |_| {})?;
-            Ok(Next::OnChange)
-        },
-    )
-}
-
 /// Publishes the address sets.
 pub(super) fn node_addresses() -> impl Controller {
     plain(

@@ -7,6 +7,7 @@ mod address;
 mod apply;
 mod files;
 mod kernel;
+mod machine_config;
 mod merge;
 mod prism;
 mod publish;
@@ -33,7 +34,8 @@ pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterEr
         .register(status::AddressStatus::default())?
         .register(status::RouteStatus::default())?
         .register(source::platform(node))?
-        .register(source::defaults(node))?;
+        .register(source::defaults(node))?
+        .register(machine_config::machine_config(node.config.clone()))?;
     merge::register(controllers)?;
     controllers
         .register(apply::LinkApply::default())?
@@ -42,13 +44,12 @@ pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterEr
         .register(publish::hostname(node))?
         .register(publish::resolvers())?
         .register(publish::time_servers())?
-        .register(address::sort_algorithm())?
         .register(address::node_addresses())?
         .register(files::etc())?
         .register(files::resolved(node))?
         .register(ready::network_status())?
         .register(prism::endpoints(node.config.clone()))?
-        .register(prism::config())?
+        .register(prism::config(node.config.clone()))?
         .register(prism::KubePrism::default())?;
     Ok(())
 }

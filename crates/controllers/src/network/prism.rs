@@ -24,7 +24,6 @@ const CONFIG: &str = "k8s-loadbalancer-config";
 const STATUS: &str = "k8s-loadbalancer";
 /// Where it listens.
 const HOST: &str = "127.0.0.1";
-const PORT: i64 = 7445;
 /// Where the API server of a control plane node listens.
 const API_SERVER_PORT: u32 = 6443;
 
@@ -75,19 +74,29 @@ fn endpoint(url: &str) -> Option<(String, u32)> {
     (!host.is_empty()).then(|| (host.to_owned(), port))
 }
 
-/// Says where to listen.
-pub(super) fn config() -> impl Controller {
+/// Says where to listen, if the machine configuration wants it at all.
+pub(super) fn config(active: Active) -> impl Controller {
     plain(
         "k8s.KubePrismConfigController",
-        vec![Input::weak::<KubePrismEndpointsSpec>(NAMESPACE)],
+        vec![
+            Input::weak::<MachineConfigSpec>("config").with_id("v1alpha1"),
+            Input::weak::<KubePrismEndpointsSpec>(NAMESPACE),
+        ],
         vec![Output::exclusive::<KubePrismConfigSpec>()],
-        |context| {
-            if let Some(found) = context.get::<KubePrismEndpointsSpec>(NAMESPACE, ENDPOINTS) {
-                context.modify::<KubePrismConfigSpec>(NAMESPACE, CONFIG, |spec| {
-                    HOST.clone_into(&mut spec.host);
-                    spec.port = PORT;
-                    spec.endpoints.clone_from(&found.spec.endpoints);
-                })?;
+        move |context| {
+            let config = active.complete(context.store())?;
+            let port = config.and_then(|config| config.view().kube_prism().map(|(port, _)| port));
+            let endpoints = context.get::<KubePrismEndpointsSpec>(NAMESPACE, ENDPOINTS);
+            match (port, endpoints) {
+                (Some(port), Some(found)) => {
+                    context.modify::<KubePrismConfigSpec>(NAMESPACE, CONFIG, |spec| {
+                        HOST.clone_into(&mut spec.host);
+                        spec.port = i64::from(port);
+                        spec.endpoints.clone_from(&found.spec.endpoints);
+                    })?;
+                }
+                (None, _) => context.cleanup::<KubePrismConfigSpec>(NAMESPACE, |_| false)?,
+                (Some(_), None) => {}
             }
             Ok(Next::OnChange)
         },

@@ -12,6 +12,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+/// How long the other side may be silent before a connection ends: a server whose power went says
+/// nothing any more.
+const SILENCE: Duration = Duration::from_secs(30);
 /// How long a server may take to answer.
 const DIAL: Duration = Duration::from_secs(15);
 /// How long a client waits for any server: those that start before their server does are served
@@ -107,16 +110,22 @@ async fn attempt(shared: Arc<Shared>, server: balance::Server, after: Duration) 
 
 async fn dial((host, port): &balance::Server) -> Option<TcpStream> {
     let stream = timeout(DIAL, TcpStream::connect((host.as_str(), *port))).await.ok()?.ok()?;
-    // Small requests must not wait for large ones.
-    let _ = stream.set_nodelay(true);
+    prepare(&stream);
     Some(stream)
+}
+
+/// Small requests must not wait for large ones, and nobody waits for a dead machine. A connection
+/// without these options works too.
+fn prepare(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let _ = sys::socket::end_when_silent(stream, SILENCE);
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((client, _)) => {
-                let _ = client.set_nodelay(true);
+                prepare(&client);
                 tokio::spawn(serve(client, shared.clone()));
             }
             // Out of descriptors, most likely: they come back when connections end.
