@@ -25,7 +25,11 @@ fn main() -> ExitCode {
     if let Some(code) = native::hidden_role(std::env::args_os()) {
         return code;
     }
-    let tests: [(&str, fn()); 7] = [
+    if std::env::args().nth(1).is_some_and(|argument| argument == PREFLIGHT) {
+        return preflight_here();
+    }
+    let tests: [(&str, fn()); 8] = [
+        ("without_root_only_what_matters_is_said", without_root_only_what_matters_is_said),
         ("nodes_run_apart_and_reach_each_other", nodes_run_apart_and_reach_each_other),
         ("power_is_a_machines", power_is_a_machines),
         ("two_clusters_run_side_by_side", two_clusters_run_side_by_side),
@@ -51,6 +55,47 @@ fn main() -> ExitCode {
         failed |= verdict != "ok";
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// The argument with which this program looks at the host for a cluster and prints what it found.
+const PREFLIGHT: &str = "preflight-here";
+
+fn preflight_here() -> ExitCode {
+    let size = Size { millicpus: 1000, memory: 2 << 30 };
+    let request = Request {
+        name: "x".into(),
+        network: "10.5.0.0/24".parse().unwrap(),
+        mtu: 1500,
+        control_planes: 1,
+        workers: 0,
+        control_plane_size: size,
+        worker_size: size,
+        root: RootImage::Squashfs("/does/not/exist.sqfs".into()),
+        image_cache: None,
+    };
+    let spec = request.plan().unwrap();
+    let host = provision::preflight::Host::look(&spec, Path::new("/does/not/exist"));
+    for finding in provision::preflight::judge(&host, &spec) {
+        println!("{:?} {finding}", finding.severity);
+    }
+    ExitCode::SUCCESS
+}
+
+fn without_root_only_what_matters_is_said() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let child = sys::process::Spawn::new("/proc/self/exe")
+        .arg(PREFLIGHT)
+        .user(65534, 65534)
+        .capabilities(sys::process::Capabilities::NONE)
+        .log_to(log.path())
+        .spawn()
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    let text = fs::read_to_string(log.path()).unwrap();
+    let missing: Vec<_> = text.lines().filter(|line| line.starts_with("Missing")).collect();
+    assert_eq!(missing.len(), 2, "{text}");
+    assert!(text.contains("not the root user") && text.contains("sudo"), "{text}");
+    assert!(text.contains("/does/not/exist.sqfs is no root image"), "{text}");
 }
 
 /// A cluster that is destroyed when the test ends, however it ends.

@@ -70,7 +70,7 @@ impl Host {
             root: is_root(),
             // Trials without privilege would only say so again.
             refused: if privileged { trial::run(existing) } else { Vec::new() },
-            no_squashfs: no_squashfs(),
+            no_squashfs: if privileged { no_squashfs() } else { None },
             no_cgroups: if privileged { no_cgroups() } else { None },
             memory: available_memory().unwrap_or_default(),
             inotify: number("/proc/sys/fs/inotify/max_user_instances").unwrap_or(u64::MAX),
