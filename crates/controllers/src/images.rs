@@ -64,9 +64,19 @@ impl Images {
     /// Begins to fetch images in the background as soon as the container runtime is up, so that whoever needs them
     /// finds them: step by step, those of one step at once.
     pub fn prefetch(&self, steps: Vec<Vec<String>>) {
+        self.prefetch_after(async {}, steps);
+    }
+
+    /// Like [`Images::prefetch`], and not before `first` is done.
+    pub fn prefetch_after(
+        &self,
+        first: impl Future<Output = ()> + Send + 'static,
+        steps: Vec<Vec<String>>,
+    ) {
         let images = self.clone();
         tokio::spawn(async move {
             images.services.wait_up("cri").await;
+            first.await;
             for step in steps {
                 let fetch = step.iter().map(|reference| images.ensure(reference));
                 for result in futures::future::join_all(fetch).await {

@@ -53,7 +53,7 @@ pub(crate) fn register(
     controllers.register(cni::controller(node))?;
     let pods =
         Images::new(containerd.namespace("k8s.io"), node.services.clone(), node.timeline.clone());
-    controllers.register(prefetch::controller(node, pods))?;
+    controllers.register(prefetch::controller(node, pods, images.clone()))?;
     controllers.register(apply::controller(node, clients.clone()))?;
     let (apply, cordon) = node::apply(node, clients.clone());
     controllers.register(apply)?;

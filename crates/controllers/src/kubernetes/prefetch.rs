@@ -35,14 +35,22 @@ fn steps(view: View<'_>) -> Vec<Vec<String>> {
 }
 
 /// Fetches them.
-pub(super) fn controller(node: &Node, images: Images) -> Plain<Run> {
+///
+/// The kubelet's image comes first: it holds the same large layer as those of the control plane, which is then fetched
+/// once and not by everybody at the same time.
+pub(super) fn controller(node: &Node, images: Images, own: Images) -> Plain<Run> {
     let active = node.config.clone();
     let mut fetched: Vec<Vec<String>> = Vec::new();
     let run = move |context: &Context| -> Result<Next, ControllerError> {
         if let Some(config) = active.complete(context.store())? {
             let steps = steps(config.view());
             if steps != fetched {
-                images.prefetch(steps.clone());
+                let (own, kubelet) = (own.clone(), config.view().kubelet().image);
+                let first = async move {
+                    // Whoever needs it says what is wrong with it.
+                    drop(own.ensure(&kubelet).await);
+                };
+                images.prefetch_after(first, steps.clone());
                 fetched = steps;
             }
         }
