@@ -5,6 +5,7 @@ mod joining;
 mod kept;
 pub(crate) mod kubernetes;
 pub mod leaf;
+mod maintenance;
 pub mod os;
 mod renew;
 pub mod sans;
@@ -20,6 +21,7 @@ use crate::Node;
 pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
     os::register(controllers, node)?;
     joining::register(controllers, node)?;
+    maintenance::register(controllers)?;
     controllers.register(etcd::controller(node))?;
     for controller in kubernetes::controllers(node) {
         controllers.register(controller)?;
