@@ -235,8 +235,8 @@ mod tests {
 
     fn platform() -> Platform {
         Platform {
-            name: "container".into(),
-            mode: Mode::Container,
+            name: "metal".into(),
+            mode: Mode::Metal,
             instance_type: String::new(),
             user_data: None,
         }

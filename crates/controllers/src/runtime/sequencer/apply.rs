@@ -178,8 +178,8 @@ mod tests {
 
     fn applier(root: &std::path::Path) -> Applier {
         let platform = Platform {
-            name: "container".into(),
-            mode: Mode::Container,
+            name: "metal".into(),
+            mode: Mode::Metal,
             instance_type: String::new(),
             user_data: None,
         };
