@@ -183,6 +183,9 @@ pub fn controller_manager(input: &ControllerManager) -> Result<Vec<String>, Argu
         .set("cluster-signing-key-file", secret("ca.key"))
         .set("configure-cloud-routes", "false")
         .set("controllers", "*")
+        // At the default of 20 requests a second the controllers' own accounts alone take five seconds to be made.
+        .set("kube-api-burst", "400")
+        .set("kube-api-qps", "200")
         .set("kubeconfig", secret("kubeconfig"))
         .set("leader-elect", "true")
         .set("profiling", "false")
