@@ -39,6 +39,7 @@ use crate::{
     cause::chain,
     feed::Socket,
     role::{self, Roles},
+    tcp,
     tls::{self, Clients},
 };
 
@@ -216,8 +217,8 @@ async fn connection(
 ) {
     let at_start = current.borrow_and_update().clone();
     let Some(tls) = at_start.tls.clone() else { return };
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "no delay");
+    if let Err(error) = tcp::prepare(&stream) {
+        tracing::debug!(%peer, %error, "setting up a connection");
     }
     let stream = match timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(stream)).await {
         Ok(Ok(stream)) => stream,
@@ -267,6 +268,8 @@ fn http2() -> hyper::server::conn::http2::Builder<TokioExecutor> {
     let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
+        // gRPC carries no date, and making one costs every reply.
+        .auto_date_header(false)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(None);

@@ -15,7 +15,7 @@ use api::cluster::{
 };
 use futures::{StreamExt, stream::BoxStream};
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, timeout_at},
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -85,10 +85,14 @@ async fn tell(to: &Progress, message: String) {
 }
 
 async fn run(cluster: Cluster, deadline: Instant, to: &Progress) -> Result<(), Status> {
-    let late = |what: String| Status::deadline_exceeded(format!("{what} within the time given"));
-    let nodes = timeout_at(deadline, cluster.nodes())
+    let late = |what: &str, why: &str| {
+        let because = if why.is_empty() { String::new() } else { format!(": {why}") };
+        Status::deadline_exceeded(format!("the time is over while waiting for {what}{because}"))
+    };
+    let wanting = watch::Sender::new(String::new());
+    let nodes = timeout_at(deadline, cluster.nodes(|what| drop(wanting.send_replace(what))))
         .await
-        .map_err(|_| late("no nodes were discovered".to_owned()))??;
+        .map_err(|_| late("the nodes to be known", &wanting.borrow()))??;
     let names: Vec<_> = nodes.all().map(|address| format!("{:?}", address.to_string())).collect();
     tell(to, format!("discovered nodes: [{}]", names.join(" "))).await;
     let news = News::of(&cluster, &nodes);
@@ -114,7 +118,7 @@ async fn run(cluster: Cluster, deadline: Instant, to: &Progress) -> Result<(), S
                 }
                 Verdict::Waiting(state) => {
                     if Instant::now() >= deadline {
-                        return Err(late(format!("{condition}: {state}; not otherwise")));
+                        return Err(late(condition, &state));
                     }
                     if state != last {
                         tell(to, format!("waiting for {condition}: {state}")).await;

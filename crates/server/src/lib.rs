@@ -18,6 +18,7 @@ pub mod method;
 pub mod procfs;
 pub mod role;
 pub mod state;
+mod tcp;
 mod time;
 pub mod tls;
 pub mod trustd;

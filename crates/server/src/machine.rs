@@ -177,6 +177,10 @@ impl Machine {
         if let Err(status) = admit(path, &roles) {
             return Ok(status.into_http());
         }
+        if self.node.platform.in_container() && NEEDS_A_MACHINE.contains(&path) {
+            let refused = "method is not supported in container mode";
+            return Ok(Status::failed_precondition(refused).into_http());
+        }
         if let Some(rest) = path.strip_prefix(state::SERVICE) {
             let rest = rest.to_owned();
             return Ok(self.state.call(&rest, roles.grants(), request).await);
@@ -195,6 +199,16 @@ impl Machine {
         }
     }
 }
+
+/// Methods that change what a machine boots, which namespaces of another system's kernel do not.
+const NEEDS_A_MACHINE: [&str; 6] = [
+    "/machine.MachineService/Upgrade",
+    "/machine.MachineService/Rollback",
+    "/machine.MachineService/MetaWrite",
+    "/machine.MachineService/MetaDelete",
+    "/machine.LifecycleService/Install",
+    "/machine.LifecycleService/Upgrade",
+];
 
 /// Checks a caller's roles before anything else is said about a method.
 fn admit(path: &str, roles: &Roles) -> Result<(), Status> {
@@ -254,6 +268,8 @@ where
 {
     let served = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
+        // gRPC carries no date, and making one costs every reply.
+        .auto_date_header(false)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(None)

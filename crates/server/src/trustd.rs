@@ -35,6 +35,7 @@ use tower::Service;
 use crate::{
     cause::chain,
     feed::{self, Socket},
+    tcp,
     tls::{self, Clients, PemIdentity},
 };
 
@@ -141,6 +142,9 @@ pub async fn serve(listener: TcpListener, settings: watch::Receiver<Settings>) {
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, mut settings: watch::Receiver<Settings>) {
+    if let Err(error) = tcp::prepare(&stream) {
+        tracing::debug!(%peer, %error, "setting up a connection");
+    }
     // A caller that comes before there is a certificate waits for it, but no longer than for a handshake.
     let accepted = async {
         let own = settings
@@ -167,6 +171,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, mut settings: watch::Re
     });
     let served = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
+        // gRPC carries no date, and making one costs every reply.
+        .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), served);
     if let Err(error) = served.await {
         tracing::debug!(%peer, %error, "a connection broke");

@@ -130,7 +130,11 @@ async fn roles_decide_before_a_method_says_that_it_is_not_built() {
     assert_eq!(code(nobody.version(()).await), Code::PermissionDenied);
     let rollback = api::machine::RollbackRequest {};
     assert_eq!(code(reader.rollback(rollback).await), Code::PermissionDenied);
-    assert_eq!(code(admin.rollback(rollback).await), Code::Unimplemented);
+    let status = admin.rollback(rollback).await.unwrap_err();
+    let container = "method is not supported in container mode";
+    assert_eq!((status.code(), status.message()), (Code::FailedPrecondition, container));
+    let netstat = api::machine::NetstatRequest::default();
+    assert_eq!(code(admin.netstat(netstat).await), Code::Unimplemented);
     assert_eq!(code(admin.read(read("relative")).await), Code::InvalidArgument);
     assert_eq!(code(admin.read(read("/no/such/file")).await), Code::NotFound);
 

@@ -23,7 +23,7 @@ use tokio::{
 };
 use tonic::{Status, body::Body};
 
-use crate::cause::chain;
+use crate::{cause::chain, tcp};
 
 /// The port of apid.
 pub const PORT: u16 = 50000;
@@ -229,7 +229,7 @@ impl Backend {
                 let dialled = async {
                     let stream =
                         TcpStream::connect((host.as_str(), *port)).await.map_err(connect)?;
-                    stream.set_nodelay(true).map_err(connect)?;
+                    tcp::prepare(&stream).map_err(connect)?;
                     let connector = tokio_rustls::TlsConnector::from(config);
                     let stream = connector.connect(name, stream).await.map_err(connect)?;
                     self.open(stream, None).await

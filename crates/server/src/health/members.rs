@@ -130,7 +130,8 @@ impl Cluster {
     }
 
     /// The nodes: those asked for, else those discovered, else those of Kubernetes.
-    pub(super) async fn nodes(&self) -> Result<Nodes, Status> {
+    /// Until they are known, `waiting` is told what it takes.
+    pub(super) async fn nodes(&self, waiting: impl Fn(String)) -> Result<Nodes, Status> {
         if self.asked != Nodes::default() {
             return Ok(self.asked.clone());
         }
@@ -147,8 +148,10 @@ impl Cluster {
             match kubernetes.list(Kind::core("Node"), "", "").await {
                 Ok((nodes, _)) if !nodes.is_empty() => return Ok(from_kubernetes(&nodes)),
                 // The API server may not be up yet; there is nobody else to ask.
-                _ => tokio::time::sleep(Duration::from_secs(1)).await,
+                Ok(_) => waiting("Kubernetes has no nodes yet".to_owned()),
+                Err(error) => waiting(chain(&error)),
             }
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 }

@@ -154,7 +154,6 @@ pub(super) fn client_configuration(
         .get::<InfoSpec>("cluster", "current")
         .map(|info| info.spec.cluster_name.clone())
         .unwrap_or_default();
-    context.cluster = String::new();
     let name = match request.roles.as_slice() {
         [role] => format!("{}@{cluster}", role.strip_prefix("os:").unwrap_or(role)),
         _ => cluster,
