@@ -19,7 +19,14 @@ pub(crate) fn deploy(cluster: &Cluster) -> Outcome {
     let worker = cluster.node(Role::Worker)?.name;
     let labels = json!({ "app": "web" });
     cluster.apply(&[
-        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } }),
+        // The cluster's default admission forbids pods ports and the network of their node.
+        json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": {
+                "name": NAMESPACE,
+                "labels": { "pod-security.kubernetes.io/enforce": "privileged" },
+            },
+        }),
         json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": { "name": "web", "namespace": NAMESPACE },
