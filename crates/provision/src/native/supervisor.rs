@@ -60,7 +60,7 @@ enum SupervisorError {
     Node {
         name: String,
         #[source]
-        source: NodeError,
+        source: Box<NodeError>,
     },
     #[error("cannot prepare the supervisor")]
     Prepare(#[source] io::Error),
@@ -213,9 +213,10 @@ impl Cluster {
             group: self.group.child(&spec.name),
             fabric: &self.fabric,
         };
-        node::start(&place, node + 1, spec)
-            .await
-            .map_err(|source| SupervisorError::Node { name: spec.name.clone(), source })
+        node::start(&place, node + 1, spec).await.map_err(|source| SupervisorError::Node {
+            name: spec.name.clone(),
+            source: Box::new(source),
+        })
     }
 
     fn started(&mut self, node: usize, child: Child) {

@@ -264,7 +264,7 @@ mod tests {
             sys::mount::propagate("/", sys::mount::Propagation::Private, true).unwrap();
             std::fs::create_dir_all(&state).unwrap();
             let none = sys::mount::MountFlags::empty();
-            sys::mount::mount("disk", "tmpfs", &state, none, "size=64k").unwrap();
+            sys::mount::mount("tmpfs", "disk", &state, none, "size=64k").unwrap();
             let applier = applier(root.path());
             applier.apply(request(FULL, ApplyMode::Auto)).unwrap();
 
