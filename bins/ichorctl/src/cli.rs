@@ -1,5 +1,8 @@
 //! The command tree.
 
+#[cfg(test)]
+mod contract;
+
 use clap::{Parser, Subcommand};
 
 use crate::{command, remote::RemoteArgs};

@@ -5,6 +5,8 @@
 
 mod cli;
 mod command;
+#[cfg(test)]
+mod documented;
 mod files;
 mod output;
 mod remote;

@@ -267,6 +267,25 @@ where
     (answers.into_iter().map(|(_, node, answer)| (node, answer)).collect(), failures)
 }
 
+/// Follows every machine at once until all have ended; the first that cannot print what it has ends all.
+pub(crate) async fn follow<'a, F>(
+    nodes: &'a [Node],
+    follow: impl Fn(&'a Node) -> F,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = Result<anyhow::Result<()>, CallError>>,
+{
+    let mut streams: FuturesUnordered<_> = nodes.iter().map(follow).collect();
+    let mut failures = Failures::default();
+    while let Some(result) = streams.next().await {
+        match result {
+            Ok(printed) => printed?,
+            Err(error) => failures.add(error),
+        }
+    }
+    failures.into_result()
+}
+
 /// The time of day, in seconds since the Unix epoch.
 pub(crate) fn now() -> i64 {
     std::time::SystemTime::now()

@@ -130,6 +130,7 @@ fn machine() -> String {
 
 /// Runs every fuzz target for a minute. Fuzzing needs the nightly compiler.
 pub(crate) fn fuzz() -> Result<()> {
+    tools::install_for_fuzzing()?;
     let directory = workspace::root().join("fuzz");
     let have = |arguments: &[&str]| {
         let mut cargo = Command::new("cargo");

@@ -19,7 +19,8 @@ const BUILD: [Package; 3] = [
 ];
 
 /// What only tests and benchmarks need, as the tool that a result is compared with.
-const TEST: [Package; 5] = [
+const TEST: [Package; 6] = [
+    Package { name: "e2fsprogs", why: "tests make a small disk with it and fill it" },
     Package { name: "openssl", why: "tests check certificates against it" },
     Package { name: "squashfs-tools", why: "tests read the root image with it" },
     Package { name: "iproute2", why: "tests and the baseline make network namespaces with it" },
@@ -27,11 +28,23 @@ const TEST: [Package; 5] = [
     Package { name: "util-linux", why: "tests enter namespaces with it" },
 ];
 
+/// What only fuzzing needs.
+const FUZZ: [Package; 1] =
+    [Package { name: "g++", why: "the library that drives fuzz targets is written in C++" }];
+
 /// Installs what is missing to build, and with `tests` what is missing to test.
 pub(crate) fn install(tests: bool) -> Result<()> {
     go()?;
     target()?;
-    let wanted = BUILD.iter().chain(if tests { TEST.as_slice() } else { &[] });
+    packages(BUILD.iter().chain(if tests { TEST.as_slice() } else { &[] }))
+}
+
+/// Installs what is missing to fuzz.
+pub(crate) fn install_for_fuzzing() -> Result<()> {
+    packages(FUZZ.iter())
+}
+
+fn packages(wanted: impl Iterator<Item = &'static Package>) -> Result<()> {
     let missing: Vec<&Package> = wanted.filter(|package| !installed(package.name)).collect();
     if !missing.is_empty() {
         for package in &missing {

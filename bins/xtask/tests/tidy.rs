@@ -56,7 +56,7 @@ impl Layer {
             Layer::Pure => other == Layer::Pure,
             // System calls and wire types are what several adapters are made of.
             Layer::Adapter => other == Layer::Pure || ["sys", "api"].contains(&name),
-            Layer::Engine => matches!(other, Layer::Pure | Layer::Adapter),
+            Layer::Engine => other == Layer::Pure,
             Layer::Edge => matches!(other, Layer::Pure | Layer::Adapter | Layer::Engine),
             Layer::Binary => other != Layer::Binary,
         }
@@ -66,17 +66,17 @@ impl Layer {
 /// What would let the outside world into a pure crate.
 const IMPURE_CRATES: [&str; 9] =
     ["tokio", "rustix", "libc", "tonic", "hyper", "kube", "rand", "getrandom", "reqwest"];
-const IMPURE_TEXT: [&str; 9] = [
-    "std::fs",
-    "std::process",
-    "std::env",
+const IMPURE_TEXT: [&str; 7] = [
     "TcpStream",
     "TcpListener",
     "UdpSocket",
     "Instant::now",
     "SystemTime::now",
-    "std::thread",
+    "async fn",
+    "async move",
 ];
+/// Modules of the standard library that are the outside world, however they are imported.
+const IMPURE_MODULES: [&str; 4] = ["fs", "process", "env", "thread"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
@@ -125,9 +125,50 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
 /// A file's code without comments, and without the tests at its end.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
-    let product = text.split("#[cfg(test)]").next().unwrap_or_default();
-    let lines = product.lines().map(|line| line.split("//").next().unwrap_or_default());
-    lines.collect::<Vec<_>>().join("\n")
+    let product = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    product.lines().map(without_comment).collect::<Vec<_>>().join("\n")
+}
+
+/// A line up to its comment. The slashes of a URL begin none.
+fn without_comment(line: &str) -> &str {
+    let mut comments = line.match_indices("//").map(|(at, _)| at);
+    let comment = comments.find(|at| !line[..*at].ends_with(':'));
+    &line[..comment.unwrap_or(line.len())]
+}
+
+/// The words of a line of code.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+}
+
+/// The modules of the standard library that code names, alone or in a list of imports.
+fn standard_modules(code: &str) -> Vec<&str> {
+    let mut modules = Vec::new();
+    for (at, _) in code.match_indices("std::") {
+        let rest = &code[at + "std::".len()..];
+        if !rest.starts_with('{') {
+            modules.extend(words(rest).next());
+            continue;
+        }
+        let mut depth = 0;
+        let mut begins = true;
+        for (at, character) in rest.char_indices() {
+            match character {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+            if begins && depth == 1 && character.is_alphabetic() {
+                modules.extend(words(&rest[at..]).next());
+                begins = false;
+            }
+            begins |= depth == 1 && matches!(character, '{' | ',');
+        }
+    }
+    modules
 }
 
 fn shown(path: &Path) -> String {
@@ -190,34 +231,118 @@ fn pure_crates_have_no_outside_world() {
             for text in IMPURE_TEXT.iter().filter(|text| code.contains(**text)) {
                 violations.push(format!("{}: uses {text}", shown(&path)));
             }
+            for module in standard_modules(&code) {
+                if IMPURE_MODULES.contains(&module) {
+                    violations.push(format!("{}: uses std::{module}", shown(&path)));
+                }
+            }
         }
     }
     none(&violations);
 }
 
 #[test]
+fn code_is_read_as_it_is_meant() {
+    assert_eq!(without_comment("let a = \"http://b\"; // c"), "let a = \"http://b\"; ");
+    assert_eq!(without_comment("/// text"), "");
+    let code = "use std::{\n    collections::{BTreeMap, fs},\n    env,\n    io::{self, Read},\n    fs::File};\nstd::process::exit(1)";
+    assert_eq!(standard_modules(code), ["collections", "env", "io", "fs", "process"]);
+}
+
+/// Tests, benchmarks, build scripts and fuzz targets included.
+#[test]
 fn unsafe_code_is_in_sys_only() {
     let mut violations = Vec::new();
     let mut blocks = 0;
-    for package in packages() {
-        for path in sources(&directory(&package).join("src")) {
+    let mut directories: Vec<_> = packages()
+        .iter()
+        .map(|package| (package.name.clone(), directory(package).to_owned()))
+        .collect();
+    directories.push(("fuzz".to_owned(), root().join("fuzz/fuzz_targets")));
+    for (name, directory) in directories {
+        for path in sources(&directory) {
             let text = fs::read_to_string(&path).unwrap();
-            let lines: Vec<&str> = text.lines().collect();
-            for (at, line) in lines.iter().enumerate() {
-                let code = line.split("//").next().unwrap_or_default();
-                let word =
-                    code.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|w| w == "unsafe");
-                if !word {
+            for (at, line) in text.lines().enumerate() {
+                if !words(without_comment(line)).any(|word| word == concat!("un", "safe")) {
+                    continue;
+                }
+                // This file speaks about the word.
+                if path.ends_with("xtask/tests/tidy.rs") {
                     continue;
                 }
                 blocks += 1;
-                if package.name != "sys" {
+                if name != "sys" {
                     violations.push(format!("{}:{}: unsafe outside sys", shown(&path), at + 1));
                 }
             }
         }
     }
     assert!(blocks > 5, "only {blocks} unsafe blocks were found: the test no longer sees sys");
+    none(&violations);
+}
+
+/// The code map of ARCHITECTURE.md names every crate, in the layer that the crate says it is in.
+#[test]
+fn the_code_map_is_true() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let layers = [
+        ("binaries", Layer::Binary),
+        ("edge", Layer::Edge),
+        ("engine", Layer::Engine),
+        ("adapters", Layer::Adapter),
+        ("pure", Layer::Pure),
+    ];
+    let mut violations = Vec::new();
+    let mut mapped = Vec::new();
+    for line in text.lines().filter(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, layer, crates, ..] = cells.as_slice() else { continue };
+        let name = layer.split(' ').next().unwrap_or_default();
+        let Some((_, layer)) = layers.iter().find(|(known, _)| *known == name) else { continue };
+        mapped.extend(crates.split('`').skip(1).step_by(2).map(|name| (name, *layer)));
+    }
+    for package in &packages() {
+        let place = directory(package).parent().and_then(Path::file_name).unwrap();
+        if (layer(package) == Layer::Binary) != (place == "bins") {
+            violations.push(format!("{} is in the wrong directory", package.name));
+        }
+        match mapped.iter().find(|(name, _)| *name == package.name) {
+            None => violations.push(format!("{} is not on the code map", package.name)),
+            Some((_, mapped)) if *mapped != layer(package) => violations.push(format!(
+                "{} says {:?}, and the code map {mapped:?}",
+                package.name,
+                layer(package)
+            )),
+            Some(_) => {}
+        }
+    }
+    for (name, _) in &mapped {
+        if !packages().iter().any(|package| package.name == *name) {
+            violations.push(format!("the code map names {name}, which does not exist"));
+        }
+    }
+    none(&violations);
+}
+
+/// What the linter forbids is allowed to tests only.
+#[test]
+fn product_code_allows_itself_no_panic() {
+    let mut violations = Vec::new();
+    // The code of `api` is generated.
+    for package in packages().into_iter().filter(|package| package.name != "api") {
+        for path in sources(&directory(&package).join("src")) {
+            // A module of tests in a file of its own.
+            let tests = path
+                .file_stem()
+                .is_some_and(|stem| stem == "tests" || stem == "documented" || stem == "contract");
+            let code = code(&path);
+            for lint in ["unwrap_used", "expect_used", "clippy::panic", "indexing_slicing"] {
+                if !tests && code.contains(lint) {
+                    violations.push(format!("{}: allows {lint}", shown(&path)));
+                }
+            }
+        }
+    }
     none(&violations);
 }
 
@@ -264,10 +389,37 @@ fn no_test_is_ignored() {
     for package in packages() {
         for path in sources(directory(&package)) {
             for (at, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
-                if line.trim_start().starts_with(concat!("#[ig", "nore")) {
+                let line = line.trim_start();
+                let attribute = line.starts_with("#[") || line.starts_with("#![");
+                if attribute && words(line).any(|word| word == concat!("ig", "nore")) {
                     violations.push(format!("{}:{}: an ignored test", shown(&path), at + 1));
                 }
             }
+        }
+    }
+    none(&violations);
+}
+
+/// Every fuzz target is declared: `make fuzz` runs those that are.
+#[test]
+fn fuzz_targets_are_complete() {
+    let output = Command::new("cargo")
+        .current_dir(root().join("fuzz"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--locked"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let files = sources(&root().join("fuzz/fuzz_targets"));
+    let mut violations = Vec::new();
+    for path in &files {
+        if !text.contains(&format!("{}\"", path.display())) {
+            violations.push(format!("{} is not declared in fuzz/Cargo.toml", shown(path)));
+        }
+    }
+    for wanted in ["config", "resource", "yaml"] {
+        if !files.iter().any(|path| path.file_stem().is_some_and(|stem| stem == wanted)) {
+            violations.push(format!("the fuzz target {wanted} is missing"));
         }
     }
     none(&violations);

@@ -85,18 +85,28 @@ impl Store {
             return Ok(Part { path, built: None });
         }
         let begun = Instant::now();
-        let beside = tempfile::Builder::new()
-            .prefix(&format!(".{name}-"))
-            .tempdir_in(&self.root)
-            .map_err(|source| failed(&self.root, source))?;
-        build(beside.path())?;
-        // Temporary directories are private to their maker; parts are for everyone.
-        fs::set_permissions(beside.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
-            .map_err(|source| failed(beside.path(), source))?;
-        fs::rename(beside.path(), &path).map_err(|source| failed(&path, source))?;
-        // The directory has moved: there is nothing left for its guard to remove.
-        let _ = beside.keep();
+        // Whoever holds the lock is the only builder: what is there is what an interrupted build left.
+        let beside = self.root.join(format!(".{name}.part"));
+        remove(&beside)?;
+        fs::create_dir(&beside).map_err(|source| failed(&beside, source))?;
+        if let Err(error) = build(&beside) {
+            // The error that is reported is the first one.
+            let _ = remove(&beside);
+            return Err(error);
+        }
+        // Parts are for everyone, whatever the builder keeps to itself.
+        fs::set_permissions(&beside, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .map_err(|source| failed(&beside, source))?;
+        fs::rename(&beside, &path).map_err(|source| failed(&path, source))?;
         Ok(Part { path, built: Some(begun.elapsed()) })
+    }
+}
+
+/// Removes a directory that may be there.
+fn remove(directory: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(directory) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(failed(directory, source)),
+        _ => Ok(()),
     }
 }
 
@@ -152,6 +162,20 @@ mod tests {
         assert_eq!(fs::read_to_string(again.path.join("file")).unwrap(), "first");
         let two = store.part("a", &inputs("2"), build("second")).unwrap();
         assert_ne!(one.path, two.path);
+    }
+
+    #[test]
+    fn an_interrupted_build_leaves_nothing_in_the_next() {
+        let root = tempfile::tempdir().unwrap();
+        let store = Store::new(root.path());
+        let half = root.path().join(".a.part/half");
+        fs::create_dir(half.parent().unwrap()).unwrap();
+        fs::write(&half, "").unwrap();
+        let build = |path: &Path| fs::write(path.join("whole"), "").map_err(|e| failed(path, e));
+        let part = store.part("a", &inputs("1"), build).unwrap();
+        let files: Vec<_> = fs::read_dir(&part.path).unwrap().flatten().collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        assert!(!half.exists());
     }
 
     #[test]

@@ -28,13 +28,18 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|argument| argument == PREFLIGHT) {
         return preflight_here();
     }
-    let tests: [(&str, fn()); 8] = [
+    if std::env::args().nth(1).is_some_and(|argument| argument == START) {
+        return start_here();
+    }
+    let tests: [(&str, fn()); 10] = [
         ("without_root_only_what_matters_is_said", without_root_only_what_matters_is_said),
         ("nodes_run_apart_and_reach_each_other", nodes_run_apart_and_reach_each_other),
         ("power_is_a_machines", power_is_a_machines),
         ("two_clusters_run_side_by_side", two_clusters_run_side_by_side),
         ("a_killed_supervisor_takes_its_nodes_along", a_killed_supervisor_takes_its_nodes_along),
         ("a_port_in_use_is_named_and_nothing_stays", a_port_in_use_is_named_and_nothing_stays),
+        ("an_interrupted_start_is_finished_by_the_next", an_interrupted_start_is_finished),
+        ("starts_at_once_make_one_cluster", starts_at_once_make_one_cluster),
         ("an_image_without_init_is_named", an_image_without_init_is_named),
         ("nodes_reach_the_world_through_the_gateway", nodes_reach_the_world_through_the_gateway),
     ];
@@ -55,6 +60,20 @@ fn main() -> ExitCode {
         failed |= verdict != "ok";
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// The argument with which this program starts the cluster in a directory, as a command of its own.
+const START: &str = "start-here";
+
+fn start_here() -> ExitCode {
+    let path = std::env::args_os().nth(2).expect("a directory");
+    match native::start(&ClusterDirectory::at(path.into())) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The argument with which this program looks at the host for a cluster and prints what it found.
@@ -289,6 +308,49 @@ fn a_port_in_use_is_named_and_nothing_stays() {
     // With the port free again, the interrupted start goes through.
     drop(taken);
     assert!(native::start(&cluster.directory).unwrap());
+}
+
+/// Starts the cluster in a process of its own.
+fn starting(cluster: &Cluster) -> std::process::Child {
+    std::process::Command::new("/proc/self/exe")
+        .arg(START)
+        .arg(cluster.directory.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn an_interrupted_start_is_finished() {
+    let cluster = Cluster::plan("interrupted", 1);
+    cluster.directory.save_spec(&cluster.spec).unwrap();
+    // From before the supervisor exists to after the nodes do.
+    for moment in [0, 5, 15, 40, 100, 300] {
+        let mut child = starting(&cluster);
+        std::thread::sleep(Duration::from_millis(moment));
+        let pid = i32::try_from(child.id()).unwrap();
+        // One that has ended already was not interrupted, which is a moment like any other.
+        if let Ok(process) = sys::process::Process::open(pid) {
+            process.signal(sys::Signal::INT).unwrap();
+        }
+        child.wait().unwrap();
+    }
+    native::start(&cluster.directory).unwrap();
+    assert_eq!(cluster.query("pid"), "1");
+    let first = until(&cluster, |node| node.power == Power::On);
+    assert!(!native::start(&cluster.directory).unwrap(), "what runs was started again");
+    assert_eq!(until(&cluster, |node| node.power == Power::On).pid, first.pid);
+}
+
+fn starts_at_once_make_one_cluster() {
+    let cluster = Cluster::plan("atonce", 0);
+    cluster.directory.save_spec(&cluster.spec).unwrap();
+    let children: Vec<_> = (0..4).map(|_| starting(&cluster)).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    assert_eq!(cluster.query("pid"), "1");
+    assert_eq!(until(&cluster, |node| node.power == Power::On).starts, 1);
 }
 
 fn an_image_without_init_is_named() {

@@ -174,7 +174,7 @@ impl Machine {
     ) -> Result<Response<Body>, Infallible> {
         let roles = peer.claim(&self.node.store).roles(request.headers());
         let path = request.uri().path();
-        if let Err(status) = admit(path, &roles) {
+        if let Err(status) = admit(path, &roles, config::is_configured(&self.node.store)) {
             return Ok(status.into_http());
         }
         if self.node.platform.in_container() && NEEDS_A_MACHINE.contains(&path) {
@@ -211,9 +211,9 @@ const NEEDS_A_MACHINE: [&str; 6] = [
 ];
 
 /// Checks a caller's roles before anything else is said about a method.
-fn admit(path: &str, roles: &Roles) -> Result<(), Status> {
+fn admit(path: &str, roles: &Roles, configured: bool) -> Result<(), Status> {
     match method::find(path) {
-        Some(method) if method.permits(roles.grants()) => Ok(()),
+        Some(method) if method.permits(roles.grants(), configured) => Ok(()),
         // A method without a rule is an administrator's.
         None if roles.grants().contains(crate::role::Grants::ADMIN) => {
             Err(Status::unimplemented(format!("there is no method {path}")))
@@ -286,7 +286,8 @@ mod tests {
 
     #[test]
     fn roles_are_looked_at_before_a_method_is_said_not_to_exist() {
-        let check = |path, role: &str| admit(path, &Roles::parse([role])).map_err(|s| s.code());
+        let check =
+            |path, role: &str| admit(path, &Roles::parse([role]), true).map_err(|s| s.code());
         let denied = Err(tonic::Code::PermissionDenied);
         assert_eq!(check("/machine.MachineService/Version", "os:reader"), Ok(()));
         assert_eq!(check("/machine.MachineService/Reset", "os:reader"), denied);

@@ -267,7 +267,7 @@ async fn maintenance_lets_anyone_read_and_ends_with_the_first_configuration() {
     assert_eq!(code(client.version(to((), "nodes", &["nowhere"])).await), Code::Ok);
     let reboot = RebootRequest::default();
     assert_eq!(code(client.reboot(reboot).await), Code::PermissionDenied);
-    // The rule admits a reader; the handler does not, since this machine is configured.
+    // A reader may do this, but only to a machine without configuration.
     let apply = api::machine::ApplyConfigurationRequest::default();
     assert_eq!(code(client.apply_configuration(apply).await), Code::PermissionDenied);
 

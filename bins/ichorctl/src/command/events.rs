@@ -7,12 +7,11 @@ use api::machine::{
     task_event,
 };
 use client::{CallError, Named, Node};
-use futures::{StreamExt, stream::FuturesUnordered};
 use prost::Message;
 
 use crate::{
     files,
-    output::{age, failure::Failures},
+    output::age,
     remote::{self, RemoteArgs},
 };
 
@@ -51,16 +50,7 @@ pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
             "NODE",
             ["ID", "EVENT", "ACTOR", "SOURCE", "MESSAGE"].map(String::from),
         ))?;
-        let mut streams: FuturesUnordered<_> =
-            nodes.iter().map(|node| follow(node, request.clone())).collect();
-        let mut failures = Failures::default();
-        while let Some(result) = streams.next().await {
-            match result {
-                Ok(printed) => printed?,
-                Err(error) => failures.add(error),
-            }
-        }
-        failures.into_result()
+        remote::follow(&nodes, |node| follow(node, request.clone())).await
     })
 }
 

@@ -2,13 +2,12 @@
 
 use api::cosi::resource::{EventType, GetRequest, ListRequest, Resource, WatchRequest};
 use client::{CallError, Named, Node};
-use futures::{StreamExt, stream::FuturesUnordered};
 use serde_json::{Map, Value as Json};
 use yaml::{Value, path::Template};
 
 use crate::{
     files,
-    output::{age, failure::Failures, table::Table, value},
+    output::{age, table::Table, value},
     remote::{self, InsecureArgs, RemoteArgs},
 };
 
@@ -319,16 +318,7 @@ async fn watch(
     if matches!(arguments.output, Output::Table) {
         files::print(&line(&heading(definition, true)))?;
     }
-    let mut streams: FuturesUnordered<_> =
-        nodes.iter().map(|node| follow(node, definition, namespace, arguments)).collect();
-    let mut failures = Failures::default();
-    while let Some(result) = streams.next().await {
-        match result {
-            Ok(printed) => printed?,
-            Err(error) => failures.add(error),
-        }
-    }
-    failures.into_result()
+    remote::follow(nodes, |node| follow(node, definition, namespace, arguments)).await
 }
 
 async fn follow(

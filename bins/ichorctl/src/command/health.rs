@@ -18,12 +18,18 @@ pub(crate) struct Args {
     /// Control plane nodes to expect instead of those that the cluster knows
     #[arg(long, value_name = "NODE", value_delimiter = ',')]
     control_plane_nodes: Vec<String>,
+    /// Another control plane node to expect; older clusters began with a node of its own kind
+    #[arg(long, value_name = "NODE")]
+    init_node: Option<String>,
     /// Workers to expect instead of those that the cluster knows
     #[arg(long, value_name = "NODE", value_delimiter = ',')]
     worker_nodes: Vec<String>,
     /// Endpoint of the Kubernetes API to check instead of the cluster's
     #[arg(long, value_name = "ENDPOINT")]
     k8s_endpoint: Option<String>,
+    /// Let a control plane node check, which is the only way
+    #[arg(long, hide = true, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_parser = server_side)]
+    server: bool,
     /// How long to wait until the cluster is well
     #[arg(long, value_name = "SPAN", default_value = "20m", value_parser = age::parse)]
     wait_timeout: Duration,
@@ -32,6 +38,14 @@ pub(crate) struct Args {
     timeline: bool,
     #[command(flatten)]
     remote: RemoteArgs,
+}
+
+/// A check from here would need an address of each API that works from here; a control plane node has them.
+fn server_side(text: &str) -> Result<bool, String> {
+    match text {
+        "true" => Ok(true),
+        _ => Err("the checks run on a control plane node; leave the flag out".to_owned()),
+    }
 }
 
 /// Checks, or prints the timeline.
@@ -43,7 +57,11 @@ pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
     }
     let node = remote.open_first()?;
     let cluster_info = ClusterInfo {
-        control_plane_nodes: arguments.control_plane_nodes,
+        control_plane_nodes: arguments
+            .control_plane_nodes
+            .into_iter()
+            .chain(arguments.init_node)
+            .collect(),
         worker_nodes: arguments.worker_nodes,
         force_endpoint: arguments.k8s_endpoint.unwrap_or_default(),
     };

@@ -7,12 +7,10 @@ use api::{
     machine::{DmesgRequest, LogsRequest},
 };
 use client::{CallError, Named, Node};
-use futures::{StreamExt, stream::FuturesUnordered};
 use tonic::Streaming;
 
 use crate::{
     files,
-    output::failure::Failures,
     remote::{self, InsecureArgs, RemoteArgs},
 };
 
@@ -94,21 +92,11 @@ async fn print<'a, F>(
 where
     F: Future<Output = Result<Streaming<Data>, CallError>>,
 {
-    let mut streams: FuturesUnordered<_> = nodes
-        .iter()
-        .map(|node| {
-            let opened = open(node);
-            async move { follow(node, call, opened.await?).await }
-        })
-        .collect();
-    let mut failures = Failures::default();
-    while let Some(result) = streams.next().await {
-        match result {
-            Ok(printed) => printed?,
-            Err(error) => failures.add(error),
-        }
-    }
-    failures.into_result()
+    remote::follow(nodes, |node| {
+        let opened = open(node);
+        async move { follow(node, call, opened.await?).await }
+    })
+    .await
 }
 
 /// Prints a stream line by line; what follows the last line break is printed at the end.
@@ -138,7 +126,8 @@ async fn follow(
     }
 }
 
-fn prefixed(node: &str, lines: &[u8]) -> Vec<u8> {
+/// Lines with their node's name before each.
+pub(crate) fn prefixed(node: &str, lines: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(lines.len() + lines.len() / 4);
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
         out.extend_from_slice(node.as_bytes());

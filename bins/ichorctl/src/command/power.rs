@@ -1,16 +1,17 @@
 //! `reboot` and `shutdown`, and following what they start.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use anyhow::bail;
 use api::machine::{
-    Event, EventsRequest, MachineStatusEvent, PhaseEvent, ReadRequest, RebootRequest,
+    DmesgRequest, Event, EventsRequest, MachineStatusEvent, PhaseEvent, ReadRequest, RebootRequest,
     SequenceEvent, ShutdownRequest, TaskEvent, machine_status_event::MachineStage, reboot_request,
 };
 use client::{CallError, Named, Node};
 use prost::Message;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::logs;
 use crate::{
     output::{age, failure::Failures},
     remote::{self, RemoteArgs},
@@ -60,6 +61,9 @@ struct WaitArgs {
     /// How long to wait
     #[arg(long, value_name = "SPAN", default_value = "30m", value_parser = age::parse)]
     timeout: Duration,
+    /// Keep the kernel's log meanwhile, and print it when the machine does not reach the end
+    #[arg(long)]
+    debug: bool,
 }
 
 /// What the end looks like.
@@ -122,13 +126,24 @@ where
                 if !wait.wait {
                     return Ok(Ok(()));
                 }
-                match timeout_at(deadline, follow(node, &actor, end, boot)).await {
-                    Ok(result) => Ok(result),
-                    Err(_) => Ok(Err(anyhow::anyhow!(
-                        "{}: not done within --timeout; it goes on by itself, `ichorctl events` shows how",
-                        node.name()
-                    ))),
+                let mut kept = Vec::new();
+                let done = async {
+                    match timeout_at(deadline, follow(node, &actor, end, boot)).await {
+                        Ok(result) => result,
+                        Err(_) => Err(anyhow::anyhow!(
+                            "{}: not done within --timeout; it goes on by itself, `ichorctl events` shows how",
+                            node.name()
+                        )),
+                    }
+                };
+                let result = tokio::select! {
+                    result = done => result,
+                    never = keep_log(node, &mut kept), if wait.debug => match never {},
+                };
+                if result.is_err() {
+                    eprint!("{}", String::from_utf8_lossy(&logs::prefixed(node.name(), &kept)));
                 }
+                Ok(result)
             }
         })
         .await;
@@ -145,6 +160,19 @@ where
         }
         Ok(())
     })
+}
+
+/// Adds what the kernel says to `kept` until the task is dropped.
+async fn keep_log(node: &Node, kept: &mut Vec<u8>) -> Infallible {
+    let request = DmesgRequest { follow: true, tail: true };
+    if let Ok(answer) = node.machine().dmesg(request).await {
+        let mut stream = answer.into_inner();
+        while let Ok(Some(piece)) = stream.message().await {
+            kept.extend_from_slice(&piece.bytes);
+        }
+    }
+    // A machine that is down says nothing more.
+    std::future::pending().await
 }
 
 async fn boot_id(node: &Node) -> Result<Vec<u8>, CallError> {

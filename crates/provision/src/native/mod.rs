@@ -121,7 +121,13 @@ pub fn start(directory: &ClusterDirectory) -> Result<bool, NativeError> {
         return Ok(true);
     }
     child.wait()?;
-    clean_up(directory)?;
+    // An interrupted start can have left a supervisor that began a moment before this one.
+    if report == supervisor::RUNNING {
+        return Ok(false);
+    }
+    if let Some(_lock) = directory.try_lock()? {
+        clean_up(directory)?;
+    }
     let log = directory.file("supervisor.log");
     Err(NativeError::Start(match report.as_str() {
         "" => format!("its supervisor ended without a word; see {}", log.display()),

@@ -34,6 +34,9 @@ use crate::state::{ClusterDirectory, GROUP, GroupRecord, ProcessRecord, SUPERVIS
 /// What a supervisor reports when all nodes have been started.
 pub(crate) const READY: &str = "ready";
 
+/// What a supervisor reports when another one was there before it.
+pub(crate) const RUNNING: &str = "running";
+
 /// Why a supervisor gave up.
 #[derive(Debug, Error)]
 enum SupervisorError {
@@ -57,7 +60,7 @@ enum SupervisorError {
     Node {
         name: String,
         #[source]
-        source: NodeError,
+        source: Box<NodeError>,
     },
     #[error("cannot prepare the supervisor")]
     Prepare(#[source] io::Error),
@@ -85,7 +88,8 @@ pub(crate) fn main(directory: &Path) -> ExitCode {
         Err(error) => {
             let text = chain(&error);
             eprintln!("supervisor: {text}");
-            report(&text);
+            let another = matches!(error, SupervisorError::Running);
+            report(if another { RUNNING } else { &text });
             ExitCode::FAILURE
         }
     }
@@ -209,9 +213,10 @@ impl Cluster {
             group: self.group.child(&spec.name),
             fabric: &self.fabric,
         };
-        node::start(&place, node + 1, spec)
-            .await
-            .map_err(|source| SupervisorError::Node { name: spec.name.clone(), source })
+        node::start(&place, node + 1, spec).await.map_err(|source| SupervisorError::Node {
+            name: spec.name.clone(),
+            source: Box::new(source),
+        })
     }
 
     fn started(&mut self, node: usize, child: Child) {

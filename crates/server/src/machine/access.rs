@@ -148,7 +148,7 @@ pub(super) fn client_configuration(
     let identity = authority
         .issue(&Leaf::client(&request.roles, validity), &mut System)
         .map_err(|error| issuing_failed(&error))?;
-    let mut context = Context::new(&accepted, &identity).map_err(|error| issuing_failed(&error))?;
+    let context = Context::new(&accepted, &identity).map_err(|error| issuing_failed(&error))?;
     let cluster = node
         .store
         .get::<InfoSpec>("cluster", "current")

@@ -9,7 +9,7 @@ use futures::stream::BoxStream;
 use tonic::{Request, Response, Status};
 
 use super::{Node, access, config, events, files, kernel_log, logs, services, workloads};
-use crate::{cause::chain, procfs::ProcError, role::Roles};
+use crate::{cause::chain, procfs::ProcError};
 
 /// A streamed reply.
 pub(super) type Stream<T> = BoxStream<'static, Result<T, Status>>;
@@ -40,11 +40,6 @@ impl Api {
     }
 }
 
-/// The roles that the call came with.
-fn roles<T>(request: &Request<T>) -> Roles {
-    request.extensions().get().cloned().unwrap_or_default()
-}
-
 /// Puts the one message of a node into the list that replies are made of.
 macro_rules! reply {
     ($list:ident, $message:expr) => {
@@ -66,8 +61,7 @@ impl machine_service_server::MachineService for Api {
         &self,
         request: Request<ApplyConfigurationRequest>,
     ) -> Reply<ApplyConfigurationResponse> {
-        let roles = roles(&request);
-        let applied = config::apply(&self.node, &roles, request.into_inner()).await?;
+        let applied = config::apply(&self.node, request.into_inner()).await?;
         reply!(ApplyConfigurationResponse, applied)
     }
 

@@ -80,23 +80,10 @@ fn way_out(spec: &ClusterSpec, options: &Options) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use provision::spec::{Request, RootImage, Size};
 
     #[test]
     fn nodes_get_configurations_that_load() {
-        let size = Size { millicpus: 2000, memory: 2 << 30 };
-        let request = Request {
-            name: "x".into(),
-            network: "10.5.0.0/24".parse().unwrap(),
-            mtu: 1500,
-            control_planes: 1,
-            workers: 1,
-            control_plane_size: size,
-            worker_size: size,
-            root: RootImage::Directory("/r".into()),
-            image_cache: None,
-        };
-        let spec = request.plan().unwrap();
+        let spec = super::super::example();
         let secrets = pki::Secrets::generate(1_700_000_000, &mut pki::System).unwrap();
         let arguments = ConfigurationArgs {
             kubernetes_version: "v1.37.2".into(),

@@ -15,7 +15,7 @@ use provision::spec::{
 };
 use provision::state::ClusterDirectory;
 
-use super::progress::Progress;
+use super::progress::{Progress, Step};
 use super::{Place, configuration, health, kubeconfig, show};
 use crate::output::{age, style};
 use crate::{files, remote};
@@ -132,17 +132,8 @@ pub(super) fn run(arguments: Args, place: &Place) -> anyhow::Result<()> {
     })?;
     if arguments.wait {
         let nodes = connect(&access, &spec)?;
-        let limit = arguments.wait_timeout;
-        remote::block_on(async {
-            let work = start_kubernetes(&mut progress, &nodes, &spec, &directory);
-            match tokio::time::timeout(limit, work).await {
-                Ok(result) => result,
-                Err(_) => bail!(
-                    "the cluster was not ready within {limit:?}; `ichorctl cluster logs` and `ichorctl --talosconfig {} services` show what it waits for; the same command goes on waiting",
-                    directory.file(TALOSCONFIG).display()
-                ),
-            }
-        })?;
+        let wait = Wait::begin(arguments.wait_timeout, &directory);
+        remote::block_on(start_kubernetes(&mut progress, &nodes, &spec, &directory, &wait))?;
     }
     publish(&arguments, &directory, &access)?;
     let states = native::ask(directory.path(), &native::Command::Status)?;
@@ -278,26 +269,70 @@ fn connect(access: &Access, spec: &ClusterSpec) -> anyhow::Result<Vec<Node>> {
     Ok(context.nodes.iter().map(|node| connection.node(node)).collect())
 }
 
+/// How long the cluster is waited for.
+struct Wait {
+    limit: Duration,
+    deadline: tokio::time::Instant,
+    access: PathBuf,
+}
+
+impl Wait {
+    fn begin(limit: Duration, directory: &ClusterDirectory) -> Self {
+        let deadline = tokio::time::Instant::now() + limit;
+        Self { limit, deadline, access: directory.file(TALOSCONFIG) }
+    }
+
+    /// The outcome of `work`, or an error that says what was still missing at the deadline.
+    async fn until<T>(
+        &self,
+        step: &mut Step<'_>,
+        work: impl AsyncFnOnce(&mut Step<'_>) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        match tokio::time::timeout_at(self.deadline, work(&mut *step)).await {
+            Ok(outcome) => outcome,
+            Err(_) => bail!("{}", too_late(step.name(), step.shown(), self.limit, &self.access)),
+        }
+    }
+}
+
+/// What is said when a cluster is not ready in time.
+fn too_late(phase: &str, waiting: &str, limit: Duration, access: &Path) -> String {
+    let waiting = if waiting.is_empty() { phase } else { waiting };
+    let access = access.display();
+    format!(
+        "the cluster was not ready within {limit:?}; still missing: {waiting}\n  `ichorctl --talosconfig {access} services` and `ichorctl cluster logs` show more; the same command goes on waiting, and `ichorctl cluster destroy` removes what was started"
+    )
+}
+
 async fn start_kubernetes(
     progress: &mut Progress,
     nodes: &[Node],
     spec: &ClusterSpec,
     directory: &ClusterDirectory,
+    wait: &Wait,
 ) -> anyhow::Result<()> {
     let first = nodes.first().context("the cluster has no node")?;
     progress
-        .phase_async("wait for the machine API", async |_| health::api(first, directory).await)
-        .await?;
-    progress.phase_async("bootstrap etcd", async |_| health::bootstrap(first).await).await?;
-    progress
-        .phase_async("wait for every node", async |step| health::ready(nodes, step).await)
+        .phase_async("wait for the machine API", async |step| {
+            wait.until(step, async |_| health::api(first, directory).await).await
+        })
         .await?;
     progress
-        .phase_async("kubeconfig", async |_| {
+        .phase_async("bootstrap etcd", async |step| {
+            wait.until(step, async |_| health::bootstrap(first).await).await
+        })
+        .await?;
+    progress
+        .phase_async("wait for every node", async |step| {
+            wait.until(step, async |step| health::ready(nodes, step).await).await
+        })
+        .await?;
+    progress
+        .phase_async("kubeconfig", async |step| {
             let server = spec
                 .forwarded(KUBERNETES_API_PORT)
                 .context("the cluster has no Kubernetes port")?;
-            let text = kubeconfig::fetch(first, server).await?;
+            let text = wait.until(step, async |_| kubeconfig::fetch(first, server).await).await?;
             files::write(&directory.file(KUBECONFIG), text.as_bytes(), 0o600)
         })
         .await
@@ -341,6 +376,19 @@ fn next_commands(directory: &ClusterDirectory, waited: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cluster_that_is_late_says_what_is_missing() {
+        let limit = Duration::from_secs(60);
+        let late =
+            |waiting| too_late("bootstrap etcd", waiting, limit, Path::new("/c/talosconfig"));
+        let node = late("10.5.0.2: staticPods (kube-apiserver not ready)");
+        assert!(
+            node.contains("within 60s; still missing: 10.5.0.2: staticPods (kube-apiserver not")
+        );
+        assert!(late("").contains("still missing: bootstrap etcd\n"));
+        assert!(node.contains("--talosconfig /c/talosconfig") && node.contains("cluster destroy"));
+    }
 
     #[test]
     fn sizes_are_understood_or_refused() {

@@ -83,3 +83,22 @@ pub(crate) fn run(arguments: Args, _: &RemoteArgs) -> anyhow::Result<()> {
         Command::Power(arguments) => power::power(&arguments, &place.directory()?),
     }
 }
+
+/// A cluster of one control plane and one worker, for tests.
+#[cfg(test)]
+fn example() -> provision::spec::ClusterSpec {
+    use provision::spec::{Request, RootImage, Size};
+    let size = Size { millicpus: 2000, memory: 2 << 30 };
+    let request = Request {
+        name: "x".into(),
+        network: "10.5.0.0/24".parse().unwrap(),
+        mtu: 1500,
+        control_planes: 1,
+        workers: 1,
+        control_plane_size: size,
+        worker_size: size,
+        root: RootImage::Directory("/r".into()),
+        image_cache: None,
+    };
+    request.plan().unwrap()
+}

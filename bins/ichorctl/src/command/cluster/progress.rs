@@ -82,6 +82,16 @@ pub(super) struct Step<'a> {
 }
 
 impl Step<'_> {
+    /// What the phase is called.
+    pub(super) fn name(&self) -> &str {
+        self.name
+    }
+
+    /// What the phase last said that it waits for.
+    pub(super) fn shown(&self) -> &str {
+        &self.detail
+    }
+
     /// Says what the phase waits for or has found.
     pub(super) fn detail(&mut self, text: impl Into<String>) {
         let text = text.into();

@@ -66,24 +66,10 @@ fn memory(bytes: u64) -> String {
 mod tests {
     use super::*;
     use provision::native::Power;
-    use provision::spec::{Request, RootImage, Size};
 
     #[test]
     fn a_cluster_is_shown_with_its_nodes() {
-        let size = Size { millicpus: 2000, memory: 2 << 30 };
-        let spec = Request {
-            name: "x".into(),
-            network: "10.5.0.0/24".parse().unwrap(),
-            mtu: 1500,
-            control_planes: 1,
-            workers: 1,
-            control_plane_size: size,
-            worker_size: size,
-            root: RootImage::Directory("/r".into()),
-            image_cache: None,
-        }
-        .plan()
-        .unwrap();
+        let spec = super::super::example();
         let states = [NodeState {
             name: "x-controlplane-1".into(),
             power: Power::On,

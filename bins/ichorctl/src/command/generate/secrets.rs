@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use config::view::PemPair;
 use pki::{Secrets, System, bundle::Pair};
+use yaml::Value;
 
 use crate::{files, remote};
 
@@ -19,6 +21,9 @@ pub(crate) struct Args {
         default_value = "secrets.yaml"
     )]
     output: PathBuf,
+    /// Take over the secrets of the cluster that a control plane's configuration is of
+    #[arg(long, value_name = "FILE", conflicts_with = "from_kubernetes_pki")]
+    from_controlplane_config: Option<PathBuf>,
     /// Take over the authorities of a Kubernetes cluster from its PKI directory
     #[arg(short = 'p', long, value_name = "DIR")]
     from_kubernetes_pki: Option<PathBuf>,
@@ -36,7 +41,10 @@ pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
     if !to_stdout {
         files::refuse_existing(&[&arguments.output], arguments.force)?;
     }
-    let mut secrets = Secrets::generate(remote::now(), &mut System)?;
+    let mut secrets = match &arguments.from_controlplane_config {
+        Some(path) => of_control_plane(path)?,
+        None => Secrets::generate(remote::now(), &mut System)?,
+    };
     if let Some(directory) = &arguments.from_kubernetes_pki {
         let pair = |name: &str| -> anyhow::Result<Pair> {
             let base = directory.join(name);
@@ -60,6 +68,82 @@ pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
     if to_stdout { files::print(&text) } else { write(&arguments.output, &text) }
 }
 
+/// The secrets in a control plane's configuration; every one that is missing is named.
+fn of_control_plane(path: &Path) -> anyhow::Result<Secrets> {
+    let text = files::read_text(path)?;
+    let config = config::load(text.as_bytes())
+        .with_context(|| format!("using the configuration {}", path.display()))?;
+    let secrets = taken_from(&config);
+    secrets.validate().with_context(|| {
+        format!("taking the secrets of a control plane from {}", path.display())
+    })?;
+    Ok(secrets)
+}
+
+fn taken_from(config: &config::Config) -> Secrets {
+    let view = config.view();
+    let pair = |pair: Option<PemPair>| {
+        pair.map(|pair| Pair { certificate: pair.crt, key: pair.key }).unwrap_or_default()
+    };
+    let (cluster_id, cluster_secret) = view.discovery_identity();
+    let (mut secretbox, mut aescbc) = view.etcd_encryption_secrets();
+    let document = view.etcd_encryption();
+    if let Some(document) = &document {
+        (secretbox, aescbc) = (key(document, "key2"), key(document, "key1"));
+    }
+    Secrets {
+        cluster_id: cluster_id.to_owned(),
+        cluster_secret: cluster_secret.to_owned(),
+        bootstrap_token: view.bootstrap_token().to_owned(),
+        secretbox_encryption_secret: secretbox.to_owned(),
+        aescbc_encryption_secret: aescbc.to_owned(),
+        trustd_token: view.machine_token().to_owned(),
+        etcd: pair(view.etcd_ca()),
+        kubernetes: pair(view.kubernetes_ca().issuing),
+        aggregator: pair(view.aggregator_ca().issuing),
+        service_account_key: view
+            .service_account()
+            .map(|account| account.private_key)
+            .unwrap_or_default(),
+        os: pair(view.machine_ca()),
+    }
+}
+
+/// The secret of a name anywhere in an encryption configuration; `gen config` names them so.
+fn key<'a>(value: &'a Value, name: &str) -> &'a str {
+    if value.entry("name").and_then(Value::as_str) == Some(name) {
+        return value.entry("secret").and_then(Value::as_str).unwrap_or_default();
+    }
+    let below = ["resources", "providers", "secretbox", "keys"].map(|at| value.entry(at));
+    let own = value.as_seq().unwrap_or_default();
+    let found = own.iter().chain(below.into_iter().flatten()).map(|value| key(value, name));
+    found.into_iter().find(|secret| !secret.is_empty()).unwrap_or_default()
+}
+
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     files::write(path, text.as_bytes(), 0o600)
+}
+
+#[cfg(test)]
+mod tests {
+    use config::generate::{self, Options, parse_endpoint};
+    use config::view::MachineType;
+
+    use super::*;
+    use crate::command::generate::secrets_of;
+
+    #[test]
+    fn the_secrets_of_a_generated_configuration_are_those_it_was_made_from() {
+        let secrets = Secrets::generate(1_700_000_000, &mut System).unwrap();
+        let endpoint = parse_endpoint("https://10.5.0.2:6443").unwrap();
+        for contract in ["v1.14", "v1.12"] {
+            let mut options = Options::new("x", endpoint.clone());
+            options.contract = contract.parse().unwrap();
+            let made =
+                generate::generate(&options, &secrets_of(&secrets), MachineType::ControlPlane);
+            assert!(taken_from(&made) == secrets, "{contract}:\n{}", made.encode());
+            let worker = generate::generate(&options, &secrets_of(&secrets), MachineType::Worker);
+            assert!(taken_from(&worker).validate().is_err(), "a worker has not all of them");
+        }
+    }
 }

@@ -253,4 +253,37 @@ mod tests {
         let refused = applier.apply(request(partial, ApplyMode::Auto)).unwrap_err();
         assert!(refused.message.contains("v1alpha1"), "{refused}");
     }
+
+    /// The disk is the kernel's, full, and seen by one thread only; this needs root.
+    #[test]
+    fn a_full_disk_refuses_a_change_and_keeps_what_is() {
+        let root = tempfile::tempdir().unwrap();
+        let state = root.path().join("system/state");
+        let test = || {
+            sys::namespace::unshare(sys::namespace::Namespaces::MOUNT).expect("this needs root");
+            sys::mount::propagate("/", sys::mount::Propagation::Private, true).unwrap();
+            std::fs::create_dir_all(&state).unwrap();
+            let none = sys::mount::MountFlags::empty();
+            sys::mount::mount("tmpfs", "disk", &state, none, "size=64k").unwrap();
+            let applier = applier(root.path());
+            applier.apply(request(FULL, ApplyMode::Auto)).unwrap();
+
+            let filler = state.join("filler");
+            let mut file = std::fs::File::create(&filler).unwrap();
+            while std::io::Write::write(&mut file, &[0; 4096]).is_ok_and(|written| written > 0) {}
+            let changed = format!("{FULL}# {}\n", "more ".repeat(2000));
+            let refused = applier.apply(request(&changed, ApplyMode::Auto)).unwrap_err();
+            assert!(refused.message.contains("No space left on device"), "{refused}");
+            assert!(refused.message.contains("config.yaml"), "{refused}");
+            assert_eq!(applier.present(ACTIVE).unwrap(), FULL);
+            assert_eq!(std::fs::read_to_string(state.join("config.yaml")).unwrap(), FULL);
+
+            std::fs::remove_file(&filler).unwrap();
+            applier.apply(request(&changed, ApplyMode::Auto)).unwrap();
+            assert_eq!(applier.present(ACTIVE).unwrap(), changed);
+            let files: Vec<_> = std::fs::read_dir(&state).unwrap().flatten().collect();
+            assert_eq!(files.len(), 1, "{files:?}");
+        };
+        std::thread::scope(|scope| scope.spawn(test).join().unwrap());
+    }
 }
