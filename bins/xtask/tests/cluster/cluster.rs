@@ -56,15 +56,7 @@ impl Cluster {
     pub(crate) fn create(name: &str) -> Outcome<Self> {
         let cluster = Self::prepare(name)?;
         let begun = Instant::now();
-        let created = cluster
-            .start_creating()
-            .and_then(|child| child.wait_with_output().map_err(|error| error.to_string()))
-            .and_then(|output| {
-                let printed = String::from_utf8_lossy(&output.stderr);
-                ensure(output.status.success(), || {
-                    format!("creating the cluster failed\n{printed}")
-                })
-            });
+        let created = cluster.create_again();
         if let Err(error) = created {
             cluster.consoles();
             // What happened is more interesting than whether the clean-up worked too.
@@ -73,6 +65,14 @@ impl Cluster {
         }
         println!("cluster created in {:.1} s", begun.elapsed().as_secs_f64());
         Ok(cluster)
+    }
+
+    /// Runs the command that creates the cluster, which may be there already.
+    pub(crate) fn create_again(&self) -> Outcome {
+        let output =
+            self.start_creating()?.wait_with_output().map_err(|error| error.to_string())?;
+        let printed = String::from_utf8_lossy(&output.stderr);
+        ensure(output.status.success(), || format!("creating the cluster failed\n{printed}"))
     }
 
     /// Starts to create the cluster and leaves the waiting to the caller.

@@ -163,7 +163,7 @@ fn the_node_tells_about_itself(cluster: &Cluster) -> Outcome {
         (vec!["--nodes", &both, "version"], vec![control_plane.as_str(), worker.as_str()]),
         (vec!["--nodes", &control_plane, "services"], vec!["etcd", "kubelet", "apid", "trustd"]),
         (vec!["--nodes", &worker, "services"], vec!["kubelet", "apid"]),
-        (vec!["--nodes", &both, "get", "members"], vec!["controlplane", "worker"]),
+        (vec!["--nodes", &both, "get", "nodenames"], vec!["controlplane", "worker"]),
         (vec!["--nodes", &worker, "get", "links"], vec!["eth0"]),
         (vec!["--nodes", &worker, "logs", "kubelet", "--tail", "5"], vec![]),
         (vec!["--nodes", &control_plane, "etcd", "members"], vec!["controlplane"]),
@@ -249,7 +249,7 @@ fn workload_survives_a_power_cut(cluster: &Cluster) -> Outcome {
 fn creating_again_changes_nothing(cluster: &Cluster) -> Outcome {
     let control_plane = cluster.node(Role::ControlPlane)?;
     let first = cluster.first_process(&control_plane)?;
-    cluster.place(&["create", "native"])?;
+    cluster.create_again()?;
     let now = cluster.first_process(&control_plane)?;
     ensure(now == first, || "the control plane was started again".to_owned())
 }
