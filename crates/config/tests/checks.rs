@@ -1,5 +1,7 @@
 //! The checks of the kinds and of the v1alpha1 document, as a table: a document and what is wrong with it.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use config::finding::Severity;
 use config::validate::{Mode, Options, validate};
 

@@ -1,6 +1,8 @@
 //! The reference pages below `docs/configuration` are those that the program generates, and their examples are
 //! true. `DOCS=overwrite cargo test -p config --test docs` writes them anew.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

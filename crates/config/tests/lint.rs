@@ -1,5 +1,7 @@
 //! Rewriting deprecated fields: nothing deprecated is left, nothing means something else.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use config::generate::{Options, Pair, Secrets, generate};
 use config::lint::{fix, lint};
 use config::validate::{Mode, validate};

@@ -1,5 +1,7 @@
 //! What holds for any configuration: documents with any choice of fields, and any options of a generation.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 mod sample;
 
 use config::generate::{Options, Pair, Secrets, generate, install_image};
