@@ -71,6 +71,8 @@ commands! {
     Get(command::get::Args) => command::get::run,
     /// Check whether the cluster is well, or show how it started
     Health(command::health::Args) => command::health::run,
+    /// Give the pods of manifests access to the machines' API
+    Inject(command::inject::Args) => command::inject::run,
     /// Look into a machine's controllers
     Inspect(command::inspect::Args) => command::inspect::run,
     /// Fetch the administrator's kubeconfig

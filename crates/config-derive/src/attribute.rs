@@ -27,6 +27,7 @@ pub(crate) struct DocumentAttributes {
     pub(crate) kind: String,
     pub(crate) group: String,
     pub(crate) since: String,
+    pub(crate) effect: String,
     pub(crate) named: bool,
     pub(crate) control_plane: bool,
 }
@@ -85,6 +86,7 @@ pub(crate) fn document(attributes: &[Attribute]) -> syn::Result<Option<DocumentA
             "kind" => found.kind = text()?,
             "group" => found.group = text()?,
             "since" => found.since = text()?,
+            "effect" => found.effect = text()?,
             "named" => found.named = true,
             "control_plane" => found.control_plane = true,
             _ => return Err(meta.error("unknown document attribute")),

@@ -24,7 +24,7 @@
 //! | `effect = "reboot"` | what a change does to a running node, when not applied at once |
 //!
 //! Document attributes, inside `#[document(...)]`: `kind = "..."`, `named`, `control_plane`,
-//! `since = "1.14"`, `group = "network"`.
+//! `since = "1.14"`, `group = "network"`, `effect = "the kubelet restarts"` (for every field without its own).
 #![forbid(unsafe_code)]
 
 mod attribute;

@@ -84,8 +84,8 @@ fn section(name: &Ident, docs: &str, members: &[Member<'_>]) -> TokenStream {
     });
     let merges = members.iter().map(|member| {
         let (ident, key) = (member.ident, &member.key);
-        let method = if member.attributes.inline {
-            return quote! { crate::section::Section::merge_fields(&mut self.#ident, &right.#ident)?; };
+        if member.attributes.inline {
+            quote! { crate::section::Section::merge_fields(&mut self.#ident, &right.#ident)?; }
         } else if member.attributes.replace {
             quote! { crate::field::Field::replace(&mut self.#ident, &right.#ident); }
         } else if member.attributes.keyed {
@@ -98,8 +98,7 @@ fn section(name: &Ident, docs: &str, members: &[Member<'_>]) -> TokenStream {
                 crate::field::Field::merge(&mut self.#ident, &right.#ident)
                     .map_err(|error| error.under(#key))?;
             }
-        };
-        method
+        }
     });
     let redacts = members.iter().map(|member| {
         let ident = member.ident;
@@ -231,7 +230,7 @@ fn kind(
     members: &[Member<'_>],
 ) -> syn::Result<TokenStream> {
     let name = &input.ident;
-    let DocumentAttributes { kind, group, since, named, control_plane } = document;
+    let DocumentAttributes { kind, group, since, effect, named, control_plane } = document;
     let has_name = members.iter().any(|member| member.key == "name");
     if *named != has_name {
         return Err(syn::Error::new_spanned(
@@ -250,6 +249,7 @@ fn kind(
             const KIND: &'static str = #kind;
             const GROUP: &'static str = #group;
             const SINCE: &'static str = #since;
+            const EFFECT: &'static str = #effect;
             const NAMED: bool = #named;
             const CONTROL_PLANE: bool = #control_plane;
             const EXAMPLE: &'static str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), #example));

@@ -19,11 +19,20 @@ pub struct Decoder {
     pub errors: Vec<TypeError>,
     /// Unknown keys with their places.
     pub unknown: Vec<(String, Position)>,
+    /// How many values of the wrong type there are beside those in `errors`.
+    pub more: usize,
 }
+
+/// The most values of the wrong type that are told.
+const MOST: usize = 1_000;
 
 impl Decoder {
     /// Notes a node that is not of the wanted type.
     pub fn mismatch(&mut self, node: &Node, wanted: &str) {
+        if self.errors.len() >= MOST {
+            self.more += 1;
+            return;
+        }
         let value = match &node.kind {
             NodeKind::Scalar(scalar) if scalar.text.chars().count() > 10 => {
                 format!(" `{}...`", scalar.text.chars().take(7).collect::<String>())
@@ -37,6 +46,10 @@ impl Decoder {
 
     /// Notes a value that its type refuses.
     pub fn refused(&mut self, node: &Node, message: impl std::fmt::Display) {
+        if self.errors.len() >= MOST {
+            self.more += 1;
+            return;
+        }
         self.errors.push(TypeError { at: node.at, message: message.to_string() });
     }
 

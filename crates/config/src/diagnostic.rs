@@ -1,5 +1,6 @@
 //! Errors for people: file, line, column, the line itself and a caret, beside the contract's message.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use yaml::{Node, Position};
@@ -55,31 +56,59 @@ impl Diagnostic {
     }
 }
 
-/// What the loader has to tell, one diagnostic per problem.
+/// The most diagnostics of one text: who makes more mistakes has another file in mind.
+const MOST: usize = 100;
+
+/// What the loader has to tell, one diagnostic per problem; a hundred at most.
 #[must_use]
 pub fn of_load(errors: &LoadErrors) -> Vec<Diagnostic> {
-    errors.errors.iter().flat_map(of_load_error).collect()
+    let count = |error: &LoadError| match error {
+        LoadError::Document { cause: DocumentError::Types { errors, unknown }, .. } => {
+            errors.len() + unknown.len()
+        }
+        LoadError::Document { cause: DocumentError::UnknownKeys { places, .. }, .. } => {
+            places.len()
+        }
+        _ => 1,
+    };
+    let mut left = MOST;
+    let mut out = Vec::new();
+    let mut rest = 0;
+    for error in &errors.errors {
+        let told = of_load_error(error, left);
+        rest += count(error) - told.len();
+        left -= told.len();
+        out.extend(told);
+    }
+    out.extend(others(rest));
+    out
 }
 
-fn of_load_error(error: &LoadError) -> Vec<Diagnostic> {
+/// The diagnostics of one error, as many as are left.
+fn of_load_error(error: &LoadError, left: usize) -> Vec<Diagnostic> {
+    if left == 0 {
+        return Vec::new();
+    }
     let plain =
         |message: String, at, help| Diagnostic { severity: Severity::Error, message, at, help };
     let LoadError::Document { identity, cause, .. } = error else {
         return vec![plain(error.to_string(), error.position(), None)];
     };
     let identity = identity.trim_matches('/');
+    let unknown_key = |(key, at): &(String, Position)| {
+        let help = nearest(key).map(|name| format!("did you mean {name:?}?"));
+        plain(format!("{identity}: unknown key {key:?}"), Some(*at), help)
+    };
     match cause {
-        DocumentError::Types(errors) => errors
-            .iter()
-            .map(|error| plain(format!("{identity}: {}", error.message), Some(error.at), None))
-            .collect(),
-        DocumentError::UnknownKeys { places, .. } => places
-            .iter()
-            .map(|(key, at)| {
-                let help = nearest(key).map(|name| format!("did you mean {name:?}?"));
-                plain(format!("{identity}: unknown key {key:?}"), Some(*at), help)
-            })
-            .collect(),
+        DocumentError::Types { errors, unknown } => {
+            let types = errors
+                .iter()
+                .map(|error| plain(format!("{identity}: {}", error.message), Some(error.at), None));
+            types.chain(unknown.iter().map(unknown_key)).take(left).collect()
+        }
+        DocumentError::UnknownKeys { places, .. } => {
+            places.iter().take(left).map(unknown_key).collect()
+        }
         DocumentError::NotRegistered { kind, .. } => {
             let kinds = crate::catalog::KINDS.iter().map(|info| info.kind);
             let help = closest(kind, kinds).map(|name| format!("did you mean {name:?}?"));
@@ -92,17 +121,18 @@ fn of_load_error(error: &LoadError) -> Vec<Diagnostic> {
     }
 }
 
-/// What validation has to tell.
+/// What validation has to tell; a hundred things at most.
 #[must_use]
 pub fn of_report(report: &Report, config: &Config) -> Vec<Diagnostic> {
-    let place = |document: Option<&Identity>, path: &[String]| {
-        let places = config.source.as_ref().map(|source| &source.places)?;
-        let (_, root) = places.iter().find(|(identity, _)| Some(identity) == document)?;
-        Some(locate(root, path))
-    };
-    report
+    let places = config.source.iter().flat_map(|source| source.places.iter());
+    let places: HashMap<&Identity, &Node> =
+        places.map(|(identity, root)| (identity, root)).collect();
+    let place =
+        |document: Option<&Identity>, path: &[String]| Some(locate(places.get(document?)?, path));
+    let mut told: Vec<Diagnostic> = report
         .findings
         .iter()
+        .take(MOST)
         .map(|located| {
             let shown = match &located.document {
                 Some(identity) if identity.kind.is_empty() => "v1alpha1: ".to_owned(),
@@ -114,6 +144,34 @@ pub fn of_report(report: &Report, config: &Config) -> Vec<Diagnostic> {
                 severity: located.finding.severity,
                 message: format!("{shown}{}", located.finding.message),
                 at: place(located.document.as_ref(), &located.finding.path),
+                help: None,
+            }
+        })
+        .collect();
+    told.extend(others(report.findings.len() - told.len()));
+    told
+}
+
+/// A note about what is not told.
+fn others(count: usize) -> Option<Diagnostic> {
+    let message = format!("and {count} more problems");
+    (count > 0).then_some(Diagnostic { severity: Severity::Error, message, at: None, help: None })
+}
+
+/// What the search for deprecated fields has to tell.
+#[must_use]
+pub fn of_lint(found: &[crate::lint::Lint], config: &Config) -> Vec<Diagnostic> {
+    let places = config.source.as_ref().map(|source| &source.places);
+    let root = places.and_then(|places| places.iter().find(|(id, _)| id.kind.is_empty()));
+    found
+        .iter()
+        .map(|lint| {
+            let path = lint.path.replace('[', ".").replace(']', "");
+            let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+            Diagnostic {
+                severity: Severity::Warning,
+                message: lint.message(),
+                at: root.map(|(_, root)| locate(root, &path)),
                 help: None,
             }
         })
@@ -147,6 +205,10 @@ fn nearest(key: &str) -> Option<&'static str> {
 }
 
 fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // No name of the language is nearly that long.
+    if word.len() > 100 {
+        return None;
+    }
     let most = (word.chars().count() / 3).max(1);
     candidates
         .map(|candidate| (distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
@@ -191,6 +253,24 @@ mod tests {
             diagnostic.render("worker.yaml", text),
             "error: v1alpha1: unknown key \"nettwork\"\n --> worker.yaml:3:5\n  |\n3 |     nettwork: {}\n  |     ^^^^^^^^\nhelp: did you mean \"network\"?\n"
         );
+    }
+
+    #[test]
+    fn wrong_types_and_unknown_keys_are_told_together() {
+        let text = "machine:\n    type: [a]\n    nettwork: {}\n";
+        let errors = crate::load(text.as_bytes()).expect_err("two problems");
+        let told = of_load(&errors);
+        let lines: Vec<_> = told.iter().filter_map(|d| d.at).map(|at| at.line).collect();
+        assert_eq!(lines, [2, 3], "{told:?}");
+    }
+
+    #[test]
+    fn what_is_told_is_bounded() {
+        let keys: String = (0..1000).map(|n| format!("    k{n}: v\n")).collect();
+        let errors = crate::load(format!("machine:\n{keys}").as_bytes()).expect_err("unknown keys");
+        let told = of_load(&errors);
+        assert_eq!(told.len(), MOST + 1);
+        assert_eq!(told.last().map(|d| d.message.as_str()), Some("and 900 more problems"));
     }
 
     #[test]

@@ -115,6 +115,9 @@ fn header(identity: &Identity, value: &Value, entries: Vec<(String, Value)>) -> 
     Value::Map(all)
 }
 
+/// Fields that hold a certificate, a key or both.
+const PAIRS: [&str; 4] = ["ca", "aggregatorCA", "serviceAccount", "clientIdentity"];
+
 /// Compares two mappings: `now` changes and deletes, `later` sets what was deleted.
 fn compare(
     old: &Value,
@@ -139,7 +142,9 @@ fn compare(
                 let (mut inner, mut inner_later) = (Vec::new(), Vec::new());
                 compare(before, value, &mut inner, &mut inner_later);
                 // A pair of certificate and key is one value: half of it would blank the rest.
-                if entries.iter().all(|(key, _)| matches!(key.as_str(), "crt" | "key")) {
+                if PAIRS.contains(&key.as_str())
+                    && entries.iter().all(|(key, _)| matches!(key.as_str(), "crt" | "key"))
+                {
                     now.push((key.clone(), value.clone()));
                     continue;
                 }
@@ -155,7 +160,8 @@ fn compare(
             _ if is_plain(before) && is_plain(value) => now.push((key.clone(), value.clone())),
             _ => {
                 now.push((key.clone(), Value::Map(vec![delete()])));
-                if !is_empty(value) {
+                // An empty mapping that is written was given on purpose.
+                if !is_empty(value) || matches!(value, Value::Map(_)) {
                     later.push((key.clone(), value.clone()));
                 }
             }

@@ -23,6 +23,8 @@ pub trait Kind: Section + Validate {
     const GROUP: &'static str;
     /// The first release that knows it.
     const SINCE: &'static str;
+    /// What a change does to a running node, or empty when it is applied at once.
+    const EFFECT: &'static str;
     /// Whether there may be several, told apart by name.
     const NAMED: bool;
     /// Whether only control planes may have it.
@@ -120,6 +122,10 @@ impl PartialEq for dyn Document {
     }
 }
 
+/// Reads a document: what it says, and the unknown keys below it.
+pub type Decode =
+    fn(&yaml::Node, &mut crate::decode::Decoder) -> (Box<dyn Document>, Option<Value>);
+
 /// A kind as data.
 #[derive(Clone, Copy, Debug)]
 pub struct KindInfo {
@@ -129,6 +135,8 @@ pub struct KindInfo {
     pub group: &'static str,
     /// The first release that knows it.
     pub since: &'static str,
+    /// What a change does to a running node, or empty when it is applied at once.
+    pub effect: &'static str,
     /// Whether there may be several, told apart by name.
     pub named: bool,
     /// Whether only control planes may have it.
@@ -140,7 +148,7 @@ pub struct KindInfo {
     /// An empty document.
     pub empty: fn() -> Box<dyn Document>,
     /// Reads a document.
-    pub decode: fn(&yaml::Node, &mut crate::decode::Decoder) -> (Box<dyn Document>, Option<Value>),
+    pub decode: Decode,
 }
 
 impl KindInfo {
@@ -151,6 +159,7 @@ impl KindInfo {
             kind: K::KIND,
             group: K::GROUP,
             since: K::SINCE,
+            effect: K::EFFECT,
             named: K::NAMED,
             control_plane: K::CONTROL_PLANE,
             example: K::EXAMPLE,

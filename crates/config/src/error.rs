@@ -71,8 +71,13 @@ pub enum DocumentError {
         version: String,
     },
     /// Values of the wrong type, or keys defined twice.
-    #[error("yaml: unmarshal errors:{}", .0.iter().map(|e| format!("\n  {e}")).collect::<String>())]
-    Types(Vec<TypeError>),
+    #[error("yaml: unmarshal errors:{}", errors.iter().map(|e| format!("\n  {e}")).collect::<String>())]
+    Types {
+        /// The values, in the order of the text.
+        errors: Vec<TypeError>,
+        /// Keys that the document does not have. The contract tells them only once all types are right.
+        unknown: Vec<(String, Position)>,
+    },
     /// Keys that the document does not have.
     #[error("unknown keys found during decoding:\n{fragment}")]
     UnknownKeys {
@@ -125,7 +130,7 @@ impl LoadError {
             Self::Syntax(error) => error.position(),
             Self::NotADocument(at) | Self::Repeated { at, .. } => Some(*at),
             Self::Document { at, cause, .. } => Some(match cause {
-                DocumentError::Types(errors) => errors.first().map_or(*at, |error| error.at),
+                DocumentError::Types { errors, .. } => errors.first().map_or(*at, |error| error.at),
                 DocumentError::UnknownKeys { places, .. } => places.first().map_or(*at, |p| p.1),
                 _ => *at,
             }),

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod kubernetes;
+mod links;
 mod machine;
 
 use yaml::Value;
@@ -23,6 +24,39 @@ pub struct Lint {
     pub instead: &'static str,
 }
 
+impl Lint {
+    /// What is to be said about the field.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let Self { path, instead } = self;
+        if instead.is_empty() {
+            format!("{path} has no effect any more")
+        } else {
+            format!("{path} is deprecated: use {instead}")
+        }
+    }
+
+    /// Why rewriting leaves the field where it is.
+    #[must_use]
+    pub fn stays(&self) -> &'static str {
+        match self.path.as_str() {
+            _ if self.instead.is_empty() => "no document takes it",
+            "machine.network.interfaces" => {
+                "one of them has no document that says the same, and a part of them would mean another thing"
+            }
+            "machine.kubelet" => "further mounts and the manifests directory have no document",
+            "machine.install" => {
+                "kernel arguments, extensions and the flag for old firmware have no document"
+            }
+            "machine.files" => "files that are appended to or lie below /var have no document",
+            "cluster.apiServer" | "cluster.controllerManager" | "cluster.scheduler" => {
+                "volumes and some arguments have no document"
+            }
+            _ => "no document says the same",
+        }
+    }
+}
+
 /// The deprecated fields that a configuration uses.
 #[must_use]
 pub fn lint(config: &Config) -> Vec<Lint> {
@@ -30,6 +64,8 @@ pub fn lint(config: &Config) -> Vec<Lint> {
     if let Some(legacy) = config.v1alpha1() {
         walk(crate::reference::v1alpha1(), &Field::encode(legacy), "", &mut found);
     }
+    // Every configuration of the contract still says that it is kept.
+    found.retain(|lint| lint.path != "persist");
     found
 }
 

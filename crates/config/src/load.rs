@@ -159,7 +159,10 @@ pub(crate) fn decode(
     };
     if !cx.errors.is_empty() {
         cx.errors.sort_by_key(|error| error.at);
-        return Err(DocumentError::Types(cx.errors));
+        if let Some(at) = cx.errors.last().map(|last| last.at).filter(|_| cx.more > 0) {
+            cx.errors.push(TypeError { at, message: format!("and {} more errors", cx.more) });
+        }
+        return Err(DocumentError::Types { errors: cx.errors, unknown: cx.unknown });
     }
     if let Some(mut unknown) = unknown {
         unknown.sort_keys();

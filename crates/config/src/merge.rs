@@ -1,5 +1,7 @@
 //! Merging of free-form values, and what can go wrong when a patch is merged.
 
+use std::collections::HashMap;
+
 use yaml::Value;
 
 /// Two free-form values under one key cannot be merged.
@@ -35,8 +37,10 @@ pub(crate) fn merge_values(left: &mut Value, right: &Value) -> Result<(), MergeE
             Ok(())
         }
         (Value::Map(own), Value::Map(entries)) => {
+            let places: HashMap<String, usize> =
+                own.iter().enumerate().map(|(at, (key, _))| (key.clone(), at)).collect();
             for (key, value) in entries {
-                match own.iter_mut().find(|(candidate, _)| candidate == key) {
+                match places.get(key).and_then(|at| own.get_mut(*at)) {
                     Some((_, found)) => {
                         merge_values(found, value).map_err(|error| error.under(key))?;
                     }

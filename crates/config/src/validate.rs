@@ -75,7 +75,7 @@ pub struct Options {
     pub local: bool,
     /// Makes errors of the warnings of the v1alpha1 document.
     pub strict: bool,
-    /// Checks how the system is written to disk; a machine that is installed need not say it.
+    /// The machine is installed: how the system is written to disk is not checked any more.
     pub installed: bool,
 }
 

@@ -12,7 +12,7 @@ mod kubelet;
 mod machine;
 mod registry;
 
-pub use cluster::{CertificateAuthority, Cni, Discovery, ServiceAccount};
+pub use cluster::{CertificateAuthority, Cni, Discovery, FetchedManifest, ServiceAccount};
 pub use control_plane::{
     AdmissionPlugin, ApiServer, Authorizer, Component, Etcd, Flannel, Manifest, Proxy, Scheduler,
 };

@@ -1,5 +1,7 @@
 //! Rewriting deprecated fields: nothing deprecated is left, nothing means something else.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use config::generate::{Options, Pair, Secrets, generate};
 use config::lint::{fix, lint};
 use config::validate::{Mode, validate};
@@ -145,4 +147,60 @@ fn what_has_no_document_stays() {
     let old = config::load(text.as_bytes()).expect("loads");
     let fixed = fix(&old).encode();
     assert!(fixed.starts_with(text), "{fixed}");
+}
+
+#[test]
+fn interfaces_become_documents() {
+    let text = "\
+version: v1alpha1
+machine:
+  type: controlplane
+  token: t
+  ca: {crt: YQ==, key: YQ==}
+  network:
+    interfaces:
+      - interface: eth0
+        addresses: [10.5.0.9/24, 10.6.0.1]
+        mtu: 9000
+        routes:
+          - {network: 0.0.0.0/0, gateway: 10.5.0.1, metric: 7}
+          - {network: 10.9.0.0/16, gateway: 10.5.0.7}
+        vip: {ip: 10.5.0.100}
+        vlans:
+          - {vlanId: 7, dhcp: true, dhcpOptions: {routeMetric: 5, ipv6: true, duidv6: '0011'}}
+      - interface: eth1
+      - interface: eth2
+      - interface: bond0
+        bond: {interfaces: [eth1, eth2], mode: active-backup, miimon: 100}
+      - {interface: br0, bridge: {interfaces: [eth3], stp: {}}, cidr: 10.7.0.1/24}
+      - {interface: dummy0, dummy: true}
+      - interface: wg0
+        wireguard:
+          privateKey: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=
+          listenPort: 51820
+          peers: [{publicKey: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=, endpoint: '10.0.0.1:51820', allowedIPs: [10.8.0.0/24]}]
+cluster: {}
+";
+    let old = config::load(text.as_bytes()).expect("loads");
+    let new = fix(&old);
+    assert_eq!(lint(&new), []);
+    assert_eq!(new.view().implicit_dhcp(), old.view().implicit_dhcp());
+    let report = validate(&new, config::validate::Options::local(Mode::Metal));
+    assert!(report.is_valid(), "{}\n{}", report.message, new.encode());
+    insta::assert_snapshot!("links", new.encode());
+    // One that no document can say keeps all of them.
+    for part in [
+        "deviceSelector: {driver: virtio}",
+        "interface: x, ignore: true",
+        "interface: x, vip: {ip: 10.0.0.1, equinixMetal: {apiToken: t}}",
+    ] {
+        let other = text.replace("interface: dummy0", part);
+        let old = config::load(other.as_bytes()).expect("loads");
+        let kept = fix(&old);
+        let interfaces = |config: &config::Config| {
+            let machine = config.v1alpha1().and_then(|legacy| legacy.machine.clone());
+            machine.and_then(|machine| machine.network).map(|network| network.interfaces)
+        };
+        assert_eq!(interfaces(&kept), interfaces(&old), "{part}");
+    }
 }

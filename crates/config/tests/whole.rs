@@ -1,77 +1,16 @@
 //! A document of every kind with every field set, made from the field tables: it loads, comes out
 //! unchanged, merges into itself as the rules say, and keeps no secret when redacted.
 
-use config::catalog::KINDS;
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod sample;
+
 use config::field::Shape;
 use config::patch;
-use config::reference::v1alpha1;
+use config::reference::sections;
 use config::section::SectionInfo;
+use sample::SECRET;
 use yaml::Value;
-
-/// Stands in every secret field.
-const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQ=";
-
-fn value(shape: &Shape, secret: bool) -> Value {
-    if secret {
-        match shape {
-            Shape::Text | Shape::Format("base64") => return SECRET.into(),
-            Shape::Format("URL") => return format!("https://{SECRET}@h/?{SECRET}").into(),
-            Shape::Free => return Value::Map(vec![("a".to_owned(), SECRET.into())]),
-            Shape::Map(_) => return Value::Map(vec![("a".to_owned(), SECRET.into())]),
-            other => panic!("a secret of the shape {other:?}"),
-        }
-    }
-    let pair = |keys: &[&str]| {
-        keys.iter()
-            .map(|key| {
-                let text = if *key == "key" { SECRET } else { "YWJj" };
-                ((*key).to_owned(), text.into())
-            })
-            .collect()
-    };
-    match shape {
-        Shape::Bool => true.into(),
-        Shape::Integer { max: 0o7777, .. } => Value::Plain("0o640".to_owned()),
-        Shape::Integer { .. } => Value::Int(7),
-        Shape::Text => "text".into(),
-        Shape::Format(name) => match *name {
-            "duration" => "1m0s".into(),
-            "URL" => "https://host/path".into(),
-            "IP address" => "10.0.0.1".into(),
-            "IP prefix" => "10.0.0.0/8".into(),
-            "ip:port" => "10.0.0.1:80".into(),
-            "hardware address" => "02:00:00:00:00:01".into(),
-            "byte size" => "1GiB".into(),
-            "byte size or percentage" => "50%".into(),
-            "routing table" => "100".into(),
-            "disk size condition" => ">= 1GB".into(),
-            "CEL expression" => "1 == 1".into(),
-            "base64" => "YWJj".into(),
-            "certificate and key" => pair(&["crt", "key"]),
-            "certificate" => pair(&["crt"]),
-            "key" => pair(&["key"]),
-            other => panic!("no value for the form {other:?}"),
-        },
-        Shape::NumberOrFormat("byte size") => "10GB".into(),
-        Shape::NumberOrFormat("port range") => Value::Int(80),
-        Shape::NumberOrFormat(other) => panic!("no value for the form {other:?}"),
-        Shape::Choice(words) => words.last().copied().unwrap_or_default().into(),
-        Shape::Section(section) => whole(*section),
-        Shape::List(item) => Value::Seq(vec![value(item, false)]),
-        Shape::Map(item) => Value::Map(vec![("key".to_owned(), value(item, false))]),
-        Shape::Free => Value::Map(vec![
-            ("list".to_owned(), Value::Seq(vec![Value::Int(1)])),
-            ("map".to_owned(), Value::Map(vec![("a".to_owned(), "b".into())])),
-        ]),
-        Shape::TextOrList => Value::Seq(vec!["a".into(), "b".into()]),
-    }
-}
-
-/// A mapping with every field of a section.
-fn whole(section: SectionInfo) -> Value {
-    let fields = section.flat().into_iter();
-    fields.map(|field| (field.name.to_owned(), value(&(field.shape)(), field.secret))).collect()
-}
 
 /// What a section is after it was merged into itself.
 fn doubled(section: SectionInfo, value: &Value) -> Value {
@@ -123,16 +62,9 @@ fn doubled_value(shape: &Shape, value: &Value, replace: bool, keyed: bool) -> Va
 
 /// The whole document of every kind, the v1alpha1 document first.
 fn documents() -> Vec<(&'static str, SectionInfo, Value)> {
-    let header = |kind: &str| {
-        vec![("apiVersion".to_owned(), "v1alpha1".into()), ("kind".to_owned(), kind.into())]
-    };
-    let others = KINDS.iter().map(|info| {
-        let mut entries = header(info.kind);
-        entries.extend(whole(info.section).as_map().expect("a mapping").to_vec());
-        (info.kind, info.section, Value::Map(entries))
-    });
-    let first = ("v1alpha1", v1alpha1(), whole(v1alpha1()));
-    std::iter::once(first).chain(others).collect()
+    sections()
+        .map(|(kind, section)| (kind, section, sample::document(kind, section, &mut || true)))
+        .collect()
 }
 
 fn load(kind: &str, text: &str) -> config::Config {

@@ -45,6 +45,15 @@ pub struct Secrets {
     pub os: Pair,
 }
 
+/// What of the secrets of a new cluster looked different in older releases of the contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// An AES-CBC key for secrets at rest instead of a secretbox one, as before 1.3.
+    pub aescbc: bool,
+    /// A service account key of ECDSA P-256 instead of RSA 4096, as before 1.7.
+    pub ecdsa_service_account: bool,
+}
+
 impl std::fmt::Debug for Secrets {
     /// Shows no secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -89,6 +98,11 @@ impl Pair {
 impl Secrets {
     /// Makes the secrets of a new cluster.
     pub fn generate(now: i64, random: &mut dyn Random) -> Result<Self, BundleError> {
+        Self::generate_as(Form::default(), now, random)
+    }
+
+    /// Makes the secrets of a new cluster in the form of an older release.
+    pub fn generate_as(form: Form, now: i64, random: &mut dyn Random) -> Result<Self, BundleError> {
         let validity = Validity::starting(now, crate::AUTHORITY_LIFE);
         let mut authority = |algorithm, organization| -> Result<Pair, BundleError> {
             let key = PrivateKey::generate(algorithm)?;
@@ -99,17 +113,24 @@ impl Secrets {
         // The contract's aggregator authority has an empty subject.
         let aggregator = authority(Algorithm::EcdsaP256, "")?;
         let os = authority(Algorithm::Ed25519, "talos")?;
+        let service_account =
+            if form.ecdsa_service_account { Algorithm::EcdsaP256 } else { Algorithm::Rsa4096 };
+        let (secretbox, aescbc) = if form.aescbc {
+            (String::new(), token::base64_32(random)?)
+        } else {
+            (token::base64_32(random)?, String::new())
+        };
         Ok(Self {
             cluster_id: token::base64_32(random)?,
             cluster_secret: token::base64_32(random)?,
             bootstrap_token: token::bootstrap_token(random)?,
-            secretbox_encryption_secret: token::base64_32(random)?,
-            aescbc_encryption_secret: String::new(),
+            secretbox_encryption_secret: secretbox,
+            aescbc_encryption_secret: aescbc,
             trustd_token: token::bootstrap_token(random)?,
             etcd,
             kubernetes,
             aggregator,
-            service_account_key: PrivateKey::generate(Algorithm::Rsa4096)?.to_pem()?,
+            service_account_key: PrivateKey::generate(service_account)?.to_pem()?,
             os,
         })
     }
@@ -207,6 +228,11 @@ impl Secrets {
 
     /// Checks every part and lists what is missing or wrong.
     pub fn validate(&self) -> Result<(), BundleError> {
+        self.validate_parts(true)
+    }
+
+    /// Checks the parts of a cluster; those of etcd and Kubernetes only when it runs them.
+    pub fn validate_parts(&self, kubernetes: bool) -> Result<(), BundleError> {
         let mut problems = Vec::new();
         for (name, value) in
             [("cluster.id", &self.cluster_id), ("cluster.secret", &self.cluster_secret)]
@@ -215,45 +241,53 @@ impl Secrets {
                 problems.push(format!("{name} is missing"));
             }
         }
-        for (name, value) in [
-            ("secrets.bootstraptoken", &self.bootstrap_token),
-            ("trustdinfo.token", &self.trustd_token),
-        ] {
+        let tokens = [
+            ("secrets.bootstraptoken", &self.bootstrap_token, kubernetes),
+            ("trustdinfo.token", &self.trustd_token, true),
+        ];
+        for (name, value, _) in tokens.into_iter().filter(|(_, _, wanted)| *wanted) {
             if value.is_empty() {
                 problems.push(format!("{name} is missing"));
             } else if !token::is_bootstrap_token(value) {
                 problems.push(format!("{name} is not of the form <6 characters>.<16 characters>"));
             }
         }
-        match (
-            self.secretbox_encryption_secret.is_empty(),
-            self.aescbc_encryption_secret.is_empty(),
-        ) {
-            (true, true) => problems.push("secrets.secretboxencryptionsecret is missing".into()),
-            (false, false) => problems.push(
-                "secrets.secretboxencryptionsecret and secrets.aescbcencryptionsecret exclude each other"
-                    .into(),
-            ),
-            _ => {}
+        if kubernetes {
+            self.encryption_problem(&mut problems);
         }
-        for (name, pair) in [
-            ("certs.etcd", &self.etcd),
-            ("certs.k8s", &self.kubernetes),
-            ("certs.k8saggregator", &self.aggregator),
-            ("certs.os", &self.os),
-        ] {
+        let pairs = [
+            ("certs.etcd", &self.etcd, kubernetes),
+            ("certs.k8s", &self.kubernetes, kubernetes),
+            ("certs.k8saggregator", &self.aggregator, kubernetes),
+            ("certs.os", &self.os, true),
+        ];
+        for (name, pair, _) in pairs.into_iter().filter(|(_, _, wanted)| *wanted) {
             if pair.certificate.is_empty() || pair.key.is_empty() {
                 problems.push(format!("{name} needs both crt and key"));
             } else if let Err(error) = pair.authority() {
                 problems.push(format!("{name}: {}", chain(&error)));
             }
         }
-        if self.service_account_key.is_empty() {
-            problems.push("certs.k8sserviceaccount.key is missing".into());
-        } else if let Err(error) = PrivateKey::from_pem(&self.service_account_key) {
-            problems.push(format!("certs.k8sserviceaccount.key: {}", chain(&error)));
+        if kubernetes {
+            if self.service_account_key.is_empty() {
+                problems.push("certs.k8sserviceaccount.key is missing".into());
+            } else if let Err(error) = PrivateKey::from_pem(&self.service_account_key) {
+                problems.push(format!("certs.k8sserviceaccount.key: {}", chain(&error)));
+            }
         }
         if problems.is_empty() { Ok(()) } else { Err(BundleError::Invalid { problems }) }
+    }
+
+    fn encryption_problem(&self, problems: &mut Vec<String>) {
+        let secretbox = !self.secretbox_encryption_secret.is_empty();
+        match (secretbox, !self.aescbc_encryption_secret.is_empty()) {
+            (false, false) => problems.push("secrets.secretboxencryptionsecret is missing".into()),
+            (true, true) => problems.push(
+                "secrets.secretboxencryptionsecret and secrets.aescbcencryptionsecret exclude each other"
+                    .into(),
+            ),
+            _ => {}
+        }
     }
 }
 

@@ -116,7 +116,7 @@ fn write_signature_algorithm(writer: DERWriter<'_>, algorithm: Algorithm) {
     writer.write_sequence(|sequence| match algorithm {
         Algorithm::Ed25519 => sequence.next().write_oid(&oid(&[1, 3, 101, 112])),
         Algorithm::EcdsaP256 => sequence.next().write_oid(&oid(&[1, 2, 840, 10045, 4, 3, 2])),
-        Algorithm::Rsa4096 => {
+        Algorithm::Rsa2048 | Algorithm::Rsa4096 => {
             sequence.next().write_oid(&oid(&[1, 2, 840, 113549, 1, 1, 11]));
             sequence.next().write_null();
         }
@@ -249,6 +249,45 @@ fn signed(content: &[u8], key: &PrivateKey) -> Result<Vec<u8>, KeyError> {
         write_signature_algorithm(sequence.next(), key.algorithm());
         sequence.next().write_bitvec_bytes(&signature, signature.len() * 8);
     }))
+}
+
+/// `SignedData` of PKCS#7 (RFC 2315, 9.1) around an RSA signature over the SHA-256 of content that is
+/// not part of it, with the certificate of who signed.
+pub(crate) fn signed_data(
+    issuer: &[u8],
+    serial: &[u8],
+    certificate: &[u8],
+    signature: &[u8],
+) -> Vec<u8> {
+    fn algorithm(writer: DERWriter<'_>, id: &[u64]) {
+        writer.write_sequence(|sequence| {
+            sequence.next().write_oid(&oid(id));
+            sequence.next().write_null();
+        });
+    }
+    const SHA256: &[u64] = &[2, 16, 840, 1, 101, 3, 4, 2, 1];
+    const RSA: &[u64] = &[1, 2, 840, 113_549, 1, 1, 1];
+    const DATA: &[u64] = &[1, 2, 840, 113_549, 1, 7, 1];
+    sequence_of(|sequence| {
+        sequence.next().write_u8(1);
+        sequence.next().write_set(|set| algorithm(set.next(), SHA256));
+        sequence.next().write_sequence(|content| content.next().write_oid(&oid(DATA)));
+        sequence.next().write_tagged_implicit(Tag::context(0), |w| {
+            w.write_set(|set| set.next().write_der(certificate));
+        });
+        sequence.next().write_set(|set| {
+            set.next().write_sequence(|signer| {
+                signer.next().write_u8(1);
+                signer.next().write_sequence(|name| {
+                    name.next().write_der(issuer);
+                    name.next().write_bigint_bytes(serial, true);
+                });
+                algorithm(signer.next(), SHA256);
+                algorithm(signer.next(), RSA);
+                signer.next().write_bytes(signature);
+            });
+        });
+    })
 }
 
 /// The inner key of a PKCS#8 structure.

@@ -27,6 +27,8 @@ pub enum Algorithm {
     Ed25519,
     /// ECDSA on P-256 (etcd and Kubernetes).
     EcdsaP256,
+    /// RSA with 2048 bits (the key that signs measurements of the start).
+    Rsa2048,
     /// RSA with 4096 bits (the service account key).
     Rsa4096,
 }
@@ -185,7 +187,8 @@ impl PrivateKey {
         Ok(pem::encode("PUBLIC KEY", &self.public_key_der()?))
     }
 
-    /// The kind a new key beside this one should have: leaves follow their authority.
+    /// The kind a new key beside this one should have: leaves follow their authority, beside an RSA key of
+    /// any length it is one of 4096 bits.
     pub fn algorithm(&self) -> Algorithm {
         match self.0 {
             Pair::Ed25519(_) => Algorithm::Ed25519,

@@ -16,6 +16,7 @@ mod fields;
 pub mod key;
 pub mod pem;
 pub mod request;
+pub mod secureboot;
 pub mod system;
 pub mod token;
 

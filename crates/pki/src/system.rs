@@ -42,6 +42,9 @@ pub fn generate(algorithm: Algorithm) -> Result<PrivateKey, KeyError> {
         Algorithm::EcdsaP256 => PrivateKey::from_ecdsa(
             EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_ASN1_SIGNING).map_err(failed)?,
         ),
+        Algorithm::Rsa2048 => PrivateKey::from_rsa(
+            aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048).map_err(failed)?,
+        ),
         Algorithm::Rsa4096 => PrivateKey::from_rsa(
             aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa4096).map_err(failed)?,
         ),

@@ -239,3 +239,121 @@ fn a_bundle_reads_back_what_it_writes() {
     let error = Secrets::from_yaml(b"- a\n").unwrap_err();
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("line 1"), "{error}");
 }
+
+/// The variables of secure boot: the signature of each covers name, vendor, attributes, time and content.
+#[test]
+fn firmware_variables_are_signed() {
+    use pki::secureboot::{Variable, authenticated};
+    let directory = tempfile::tempdir().unwrap();
+    let validity = Validity::starting(now(), 3600);
+    let leaf = Leaf::new(&[], validity).common_name("Test UKI Signing Key");
+    let key = PrivateKey::generate(Algorithm::Rsa4096).unwrap();
+    let signer = Identity::self_signed(key, &leaf, &mut System).unwrap();
+    let certificate = signer.certificate.clone();
+    std::fs::write(directory.path().join("signer.pem"), signer.certificate_pem()).unwrap();
+    // Vendors as UEFI 2.10 prints them, in the byte order of firmware.
+    let global = [
+        0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b,
+        0x8c,
+    ];
+    let database = [
+        0xcb, 0xb2, 0x19, 0xd7, 0x3a, 0x3d, 0x96, 0x45, 0xa3, 0xbc, 0xda, 0xd0, 0x0e, 0x67, 0x65,
+        0x6f,
+    ];
+    for (variable, vendor) in [
+        (Variable::PlatformKey, global),
+        (Variable::KeyExchangeKey, global),
+        (Variable::Database, database),
+    ] {
+        let certificates = [certificate.clone()];
+        let file = authenticated(variable, &certificates, [7; 16], &signer, now()).unwrap();
+        let length = u32::from_le_bytes(file[16..20].try_into().unwrap()) as usize;
+        let (signed_data, list) = (&file[40..16 + length], &file[16 + length..]);
+        let der = certificate.der();
+        assert_eq!(list.len(), 28 + 16 + der.len());
+        assert_eq!(list[28..44], [7; 16]);
+        assert_eq!(&list[44..], der);
+        let mut content: Vec<u8> = variable.name().bytes().flat_map(|byte| [byte, 0]).collect();
+        content.extend(vendor);
+        content.extend([0x27, 0, 0, 0]);
+        content.extend(&file[..16]);
+        content.extend(list);
+        // OpenSSL reads the structure inside a ContentInfo: its type, then the structure itself.
+        let tagged = yasna::construct_der(|writer| {
+            writer.write_sequence(|sequence| {
+                let signed = [1, 2, 840, 113_549, 1, 7, 2];
+                sequence.next().write_oid(&yasna::models::ObjectIdentifier::from_slice(&signed));
+                sequence.next().write_tagged(yasna::Tag::context(0), |w| w.write_der(signed_data));
+            });
+        });
+        let write =
+            |name, bytes: &[u8]| std::fs::write(directory.path().join(name), bytes).unwrap();
+        write("signature.der", &tagged);
+        write("content", &content);
+        let verify = |content: &str| {
+            openssl(
+                directory.path(),
+                &[
+                    "smime",
+                    "-verify",
+                    "-inform",
+                    "DER",
+                    "-in",
+                    "signature.der",
+                    "-content",
+                    content,
+                    "-binary",
+                    "-CAfile",
+                    "signer.pem",
+                    "-purpose",
+                    "any",
+                    "-out",
+                    "/dev/null",
+                ],
+            )
+        };
+        let output = verify("content");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {said}", variable.name());
+        content[0] ^= 1;
+        write("other", &content);
+        assert!(!verify("other").status.success(), "{}", variable.name());
+    }
+    let ed25519 = PrivateKey::generate(Algorithm::Ed25519).unwrap();
+    let other = Identity::self_signed(ed25519, &leaf, &mut System).unwrap();
+    let refused = authenticated(Variable::Database, &[], [0; 16], &other, now());
+    assert!(refused.unwrap_err().to_string().contains("RSA keys only"));
+}
+
+/// The forms of older releases.
+#[test]
+fn older_releases_have_other_keys() {
+    let form = pki::bundle::Form { aescbc: true, ecdsa_service_account: true };
+    let secrets = Secrets::generate_as(form, now(), &mut System).unwrap();
+    assert!(secrets.secretbox_encryption_secret.is_empty());
+    assert!(!secrets.aescbc_encryption_secret.is_empty());
+    assert!(secrets.service_account_key.starts_with("-----BEGIN EC PRIVATE KEY-----"));
+    secrets.validate().unwrap();
+    let text = secrets.to_yaml();
+    assert!(
+        text.contains("aescbcencryptionsecret:") && !text.contains("secretboxencryptionsecret:")
+    );
+    assert_eq!(Secrets::from_yaml(text.as_bytes()).unwrap(), secrets);
+    // Without Kubernetes only the identity, trust and the token of the machines count.
+    let bare = Secrets {
+        bootstrap_token: String::new(),
+        aescbc_encryption_secret: String::new(),
+        etcd: Default::default(),
+        kubernetes: Default::default(),
+        aggregator: Default::default(),
+        service_account_key: String::new(),
+        ..secrets
+    };
+    bare.validate_parts(false).unwrap();
+    let problems = bare.validate().unwrap_err().to_string();
+    for part in
+        ["bootstraptoken", "secretbox", "etcd", "certs.k8s ", "k8saggregator", "k8sserviceaccount"]
+    {
+        assert!(problems.contains(part), "{part}: {problems}");
+    }
+}

@@ -6,13 +6,15 @@ use std::cmp::Ordering;
 /// after other characters (but before them directly after a digit), the rest by code point.
 #[must_use]
 pub fn natural(left: &str, right: &str) -> Ordering {
-    // Plain ASCII keys without digits are the common case and need no look-back.
-    let (l, r): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
-    let Some(at) = l.iter().zip(&r).position(|(a, b)| a != b) else {
+    let same = left.bytes().zip(right.bytes()).take_while(|(a, b)| a == b).count();
+    // The difference begins with a whole character.
+    let at = (0..=same).rev().find(|at| left.is_char_boundary(*at)).unwrap_or(0);
+    let before = left.get(..at).unwrap_or_default();
+    let (l, r) = (left.get(at..).unwrap_or_default(), right.get(at..).unwrap_or_default());
+    let (Some(a), Some(b)) = (l.chars().next(), r.chars().next()) else {
         return l.len().cmp(&r.len());
     };
-    let (a, b) = (l.get(at).copied().unwrap_or('\0'), r.get(at).copied().unwrap_or('\0'));
-    let after_digit = at > 0 && l.get(at - 1).is_some_and(char::is_ascii_digit);
+    let after_digit = before.ends_with(|c: char| c.is_ascii_digit());
     match (a.is_alphabetic(), b.is_alphabetic()) {
         (true, true) => return a.cmp(&b),
         // Directly after a digit a letter goes first, everywhere else it goes last.
@@ -23,21 +25,20 @@ pub fn natural(left: &str, right: &str) -> Ordering {
     // A zero at the difference belongs to the number already begun when that number is not zero so
     // far: 10 against 1 must see "0" as a digit that lengthens it.
     let begun = (a == '0' || b == '0')
-        && l.iter().take(at).rev().take_while(|c| c.is_ascii_digit()).any(|c| *c != '0');
-    let (a_value, a_end) = number(&l, at, begun);
-    let (b_value, b_end) = number(&r, at, begun);
-    a_value.cmp(&b_value).then(a_end.cmp(&b_end)).then(a.cmp(&b))
+        && before.bytes().rev().take_while(u8::is_ascii_digit).any(|digit| digit != b'0');
+    let (a_value, a_digits) = number(l, begun);
+    let (b_value, b_digits) = number(r, begun);
+    a_value.cmp(&b_value).then(a_digits.cmp(&b_digits)).then(a.cmp(&b))
 }
 
-/// The number made of the digits from `at` on, and where they end.
-fn number(text: &[char], at: usize, begun: bool) -> (i64, usize) {
-    let digits = text.iter().skip(at).map_while(|c| c.to_digit(10));
-    let (mut value, mut end) = (i64::from(begun), at);
-    for digit in digits {
+/// The number made of the digits at the beginning of a text, and how many they are.
+fn number(text: &str, begun: bool) -> (i64, usize) {
+    let (mut value, mut count) = (i64::from(begun), 0);
+    for digit in text.chars().map_while(|c| c.to_digit(10)) {
         value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
-        end += 1;
+        count += 1;
     }
-    (value, end)
+    (value, count)
 }
 
 #[cfg(test)]

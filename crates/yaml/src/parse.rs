@@ -1,6 +1,6 @@
 //! Reading: from text to documents, in bounded time and memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle as Style, Span, Tag};
 
@@ -312,11 +312,18 @@ impl Builder {
             } else {
                 own.iter().find(|e| e.key == entry.key).map(|e| e.at)
             };
-            if let Some(first) = first {
+            if let Some(first) = first
+                && self.duplicates.len() < DUPLICATES
+            {
                 self.duplicates.push(Duplicate { key: entry.key.clone(), at: entry.at, first });
             }
             own.push(entry);
         }
+        let mut known: HashSet<String> = if merges.is_empty() {
+            HashSet::new()
+        } else {
+            own.iter().map(|entry| entry.key.clone()).collect()
+        };
         for merge in merges {
             let sources = match merge.value.kind {
                 NodeKind::Map(entries) => vec![entries],
@@ -330,7 +337,7 @@ impl Builder {
                 NodeKind::Scalar(_) => return Err(ParseError::Merge { at: merge.at }),
             };
             for entry in sources.into_iter().flatten() {
-                if !own.iter().any(|e| e.key == entry.key) {
+                if known.insert(entry.key.clone()) {
                     own.push(entry);
                 }
             }
@@ -338,6 +345,9 @@ impl Builder {
         Ok(own)
     }
 }
+
+/// The most duplicates of a document that are told.
+const DUPLICATES: usize = 1_000;
 
 /// Stands for the merge key while a mapping is open; NUL cannot occur in a real key.
 const MERGE: &str = "\0merge";

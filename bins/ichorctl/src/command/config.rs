@@ -36,6 +36,8 @@ enum Command {
     /// List the contexts
     #[command(visible_alias = "get-contexts")]
     Contexts,
+    /// Compare two machine configuration files
+    Diff(DiffArgs),
     /// Set the endpoints of the current context; none clears them
     #[command(visible_alias = "endpoints")]
     Endpoint {
@@ -86,6 +88,17 @@ struct AddArgs {
 }
 
 #[derive(Debug, clap::Args)]
+struct DiffArgs {
+    /// Configuration; - for standard input
+    old: String,
+    /// The other configuration
+    new: String,
+    /// Print a patch that makes the second of the first
+    #[arg(long)]
+    patch: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct NewArgs {
     /// File to write
     #[arg(default_value = "talosconfig")]
@@ -119,6 +132,9 @@ enum InfoOutput {
 
 /// Runs the command.
 pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
+    if let Command::Diff(arguments) = &arguments.command {
+        return diff(arguments);
+    }
     let remote = RemoteArgs::from(arguments.remote).over(before);
     let mut file = remote.access_file()?;
     match arguments.command {
@@ -131,6 +147,7 @@ pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
             Ok(file.save()?)
         }
         Command::Contexts => contexts(&file),
+        Command::Diff(arguments) => diff(&arguments),
         Command::Endpoint { endpoints } => {
             for endpoint in &endpoints {
                 endpoint.parse::<client::Endpoint>()?;
@@ -183,6 +200,17 @@ fn add(file: &mut AccessFile, arguments: AddArgs) -> anyhow::Result<()> {
     }
     file.access.contexts.push((name, context));
     Ok(file.save()?)
+}
+
+/// Compares two machine configurations by what they say, comments left out.
+fn diff(arguments: &DiffArgs) -> anyhow::Result<()> {
+    let load = |file: &str| super::validate::load(file, &files::read(file)?);
+    let (old, new) = (load(&arguments.old)?, load(&arguments.new)?);
+    if !arguments.patch {
+        return files::print(&::config::diff::text(&old, &new));
+    }
+    // One after the other they are the documents of a single patch.
+    files::print(&::config::diff::patches(&old, &new).join("---\n"))
 }
 
 fn first_three(list: &[String]) -> String {

@@ -1,7 +1,8 @@
 //! `validate`: check a configuration file.
 
 use config::{
-    diagnostic,
+    Config,
+    diagnostic::{self, Diagnostic},
     finding::Severity,
     validate::{self, Mode, Options},
 };
@@ -30,26 +31,28 @@ pub(crate) struct Args {
 pub(crate) fn run(arguments: Args, _before: &RemoteArgs) -> anyhow::Result<()> {
     let Args { config: file, mode, strict } = arguments;
     let text = files::read(&file)?;
-    let source = String::from_utf8_lossy(&text);
-    let config = match config::load(&text) {
-        Ok(config) => config,
-        Err(errors) => {
-            tell(&diagnostic::of_load(&errors), &file, &source);
-            eprintln!("{file} is not a machine configuration");
-            return Err(failure::Told.into());
-        }
-    };
+    let config = load(&file, &text)?;
     let report = validate::validate(&config, Options { strict, ..Options::local(mode) });
-    tell(&diagnostic::of_report(&report, &config), &file, &source);
+    tell(&diagnostic::of_report(&report, &config), &file, &String::from_utf8_lossy(&text));
     if !report.is_valid() {
-        eprintln!("{file} is not valid for {mode} mode");
+        eprintln!("{file} is not valid for {mode} mode: {}", report.message.trim_end());
         return Err(failure::Told.into());
     }
     files::print(&format!("{file} is valid for {mode} mode\n"))
 }
 
+/// Loads the text of a file and tells everything that is wrong with it: with places for people, then
+/// in the words of the contract.
+pub(crate) fn load(file: &str, text: &[u8]) -> anyhow::Result<Config> {
+    config::load(text).map_err(|errors| {
+        tell(&diagnostic::of_load(&errors), file, &String::from_utf8_lossy(text));
+        eprintln!("{file} is not a machine configuration: {}", errors.to_string().trim_end());
+        failure::Told.into()
+    })
+}
+
 /// Prints what was found, each with its place.
-fn tell(diagnostics: &[diagnostic::Diagnostic], file: &str, source: &str) {
+pub(crate) fn tell(diagnostics: &[Diagnostic], file: &str, source: &str) {
     for diagnostic in diagnostics {
         let text = diagnostic.render(file, source);
         let (word, rest) = text.split_once(':').unwrap_or((&text, ""));

@@ -206,6 +206,9 @@ fn overlap(left: Prefix, right: Prefix) -> bool {
 impl Validate for HostnameConfig {
     fn validate(&self, findings: &mut Findings) {
         let auto = self.auto.filter(|auto| *auto != AutoHostname::Unset);
+        if auto == Some(AutoHostname::Address) {
+            findings.error("auto", "'auto: talos-addr' is not supported: use stable or off");
+        }
         if self.hostname.is_empty() {
             if auto.is_none() {
                 findings.error("", "either 'auto' or 'hostname' must be set");

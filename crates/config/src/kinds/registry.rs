@@ -33,7 +33,13 @@ pub struct RegistryEndpoint {
 
 /// Credentials of an image registry, of one style at most.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "RegistryAuthConfig", group = "registry", since = "1.12", named)]
+#[document(
+    kind = "RegistryAuthConfig",
+    group = "registry",
+    since = "1.12",
+    effect = "the container runtime uses it after the next start of the machine",
+    named
+)]
 pub struct RegistryAuthConfig {
     /// The host of the registry.
     #[field(keep, required)]

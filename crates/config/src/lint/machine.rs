@@ -138,6 +138,7 @@ impl Fixer<'_> {
                 filters: kubespan.filters,
             });
         }
+        self.links(&mut network);
         machine.network = (network != Network::default()).then_some(network);
     }
 

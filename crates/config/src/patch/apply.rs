@@ -1,14 +1,17 @@
 //! Applying patches.
 
+use std::collections::HashMap;
+
 use super::load::{Patch, PatchDocument, Strategic};
 use super::{JsonPatchError, LookupError, Path};
 use crate::Config;
 use crate::conflict;
-use crate::document::Identity;
+use crate::document::{Document, Identity};
 use crate::error::{ConflictError, LoadErrors};
 use crate::field::Field;
 use crate::load::{Loaded, load};
 use crate::merge::MergeError;
+use crate::v1alpha1::V1Alpha1;
 
 /// Why a patch cannot be applied.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -118,67 +121,109 @@ fn json(text: &[u8], patch: &super::JsonPatch) -> Result<Vec<u8>, ApplyError> {
 
 fn strategic(config: &mut Config, patch: &Strategic) -> Result<(), ApplyError> {
     config.source = None;
-    // Deletions in the v1alpha1 document come first, wherever they stand in the patch.
-    for document in patch.documents.iter().filter(|document| document.identity.kind.is_empty()) {
-        delete(config, document)?;
-    }
-    for document in &patch.documents {
-        if document.delete {
-            remove(config, &document.identity);
-        } else if !document.identity.kind.is_empty() {
-            delete(config, document)?;
-        }
-        if let Some(content) = &document.content {
-            merge(config, content)?;
-        }
-    }
+    let mut target = Target::new(config);
+    let result = target.take(patch);
+    target.finish(config);
+    result?;
     let conflicts = conflict::conflicts(config);
     if conflicts.is_empty() { Ok(()) } else { Err(ApplyError::Conflict(conflicts)) }
 }
 
-/// Removes a document; one that is not there is nothing to remove.
-fn remove(config: &mut Config, identity: &Identity) {
-    config.documents.retain(|document| document.identity() != *identity);
+/// A configuration while a patch is applied: its documents are found by identity.
+struct Target {
+    legacy: Option<Box<V1Alpha1>>,
+    /// A document that was removed leaves its place empty.
+    documents: Vec<Option<Box<dyn Document>>>,
+    places: HashMap<Identity, usize>,
 }
 
-fn delete(config: &mut Config, patch: &PatchDocument) -> Result<(), ApplyError> {
-    let error = |path: &Path, reason| ApplyError::Delete {
-        path: path.to_string(),
-        document: patch.identity.to_string(),
-        named: !patch.identity.name.is_empty(),
-        reason,
-    };
-    for path in &patch.paths {
-        if patch.identity.kind.is_empty() {
-            let legacy = config.legacy.as_deref_mut();
-            let legacy = legacy.ok_or_else(|| error(path, LookupError))?;
-            Field::delete(legacy, &path.0).map_err(|reason| error(path, reason))?;
-            continue;
-        }
-        // A deletion in a document that is not there is skipped.
-        let document = config.documents.iter_mut().find(|d| d.identity() == patch.identity);
-        if let Some(document) = document {
-            document.delete(&path.0).map_err(|reason| error(path, reason))?;
-        }
+impl Target {
+    /// Takes the documents out of a configuration.
+    fn new(config: &mut Config) -> Self {
+        let documents: Vec<_> = std::mem::take(&mut config.documents);
+        let places = documents.iter().enumerate().map(|(at, d)| (d.identity(), at)).collect();
+        let documents = documents.into_iter().map(Some).collect();
+        Self { legacy: config.legacy.take(), documents, places }
     }
-    Ok(())
-}
 
-fn merge(config: &mut Config, content: &Loaded) -> Result<(), ApplyError> {
-    match content {
-        Loaded::Legacy(patch) => match &mut config.legacy {
-            Some(legacy) => {
-                Field::merge(legacy.as_mut(), patch.as_ref()).map_err(ApplyError::Merge)?;
+    /// Puts the documents back.
+    fn finish(self, config: &mut Config) {
+        config.legacy = self.legacy;
+        config.documents = self.documents.into_iter().flatten().collect();
+    }
+
+    fn take(&mut self, patch: &Strategic) -> Result<(), ApplyError> {
+        // Deletions in the v1alpha1 document come first, wherever they stand in the patch.
+        for document in patch.documents.iter().filter(|d| d.identity.kind.is_empty()) {
+            self.delete(document)?;
+        }
+        for document in &patch.documents {
+            if document.delete {
+                self.remove(&document.identity);
+            } else if !document.identity.kind.is_empty() {
+                self.delete(document)?;
             }
-            None => config.legacy = Some(patch.clone()),
-        },
-        Loaded::Document(patch) => {
-            let identity = patch.identity();
-            match config.documents.iter_mut().find(|document| document.identity() == identity) {
-                Some(document) => document.merge(patch.as_ref()).map_err(ApplyError::Merge)?,
-                None => config.documents.push(patch.clone()),
+            if let Some(content) = &document.content {
+                self.merge(content)?;
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn find(&mut self, identity: &Identity) -> Option<&mut Box<dyn Document>> {
+        let at = self.places.get(identity)?;
+        self.documents.get_mut(*at)?.as_mut()
+    }
+
+    /// Removes a document; one that is not there is nothing to remove.
+    fn remove(&mut self, identity: &Identity) {
+        let place = self.places.remove(identity).and_then(|at| self.documents.get_mut(at));
+        if let Some(place) = place {
+            *place = None;
+        }
+    }
+
+    fn delete(&mut self, patch: &PatchDocument) -> Result<(), ApplyError> {
+        let error = |path: &Path, reason| ApplyError::Delete {
+            path: path.to_string(),
+            document: patch.identity.to_string(),
+            named: !patch.identity.name.is_empty(),
+            reason,
+        };
+        for path in &patch.paths {
+            if patch.identity.kind.is_empty() {
+                let legacy = self.legacy.as_deref_mut();
+                let legacy = legacy.ok_or_else(|| error(path, LookupError))?;
+                Field::delete(legacy, &path.0).map_err(|reason| error(path, reason))?;
+                continue;
+            }
+            // A deletion in a document that is not there is skipped.
+            if let Some(document) = self.find(&patch.identity) {
+                document.delete(&path.0).map_err(|reason| error(path, reason))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, content: &Loaded) -> Result<(), ApplyError> {
+        match content {
+            Loaded::Legacy(patch) => match &mut self.legacy {
+                Some(legacy) => {
+                    Field::merge(legacy.as_mut(), patch.as_ref()).map_err(ApplyError::Merge)?;
+                }
+                None => self.legacy = Some(patch.clone()),
+            },
+            Loaded::Document(patch) => {
+                let identity = patch.identity();
+                match self.find(&identity) {
+                    Some(document) => document.merge(patch.as_ref()).map_err(ApplyError::Merge)?,
+                    None => {
+                        self.places.insert(identity, self.documents.len());
+                        self.documents.push(Some(patch.clone()));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }

@@ -8,7 +8,7 @@ use super::{Path, Step};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeleteError {
     /// A deletion below a list item.
-    #[error("cannot delete an inner key in '{path}' (line {})", at.line)]
+    #[error("cannot delete an inner key in '{path}'")]
     BelowItem {
         /// The list item.
         path: String,

@@ -48,6 +48,11 @@ pub enum PatchLoadError {
     /// A list that is not a list of operations.
     #[error("{0}")]
     Json(JsonPatchError),
+    /// A list, but not of mappings.
+    #[error(
+        "failed to parse the patch as JSON: a list of operations is wanted, each a mapping with op and path"
+    )]
+    NotOperations,
     /// Neither a configuration nor a list of operations.
     #[error("failed to parse the patch as JSON: {0}")]
     NotJson(yaml::ParseError),
@@ -83,6 +88,9 @@ pub fn load(text: &[u8]) -> Result<Patch, PatchLoadError> {
         return JsonPatch::from_value(&only.root.to_value())
             .map(Patch::Json)
             .map_err(PatchLoadError::Json);
+    }
+    if text.trim_ascii_start().starts_with(b"[") {
+        return Err(PatchLoadError::NotOperations);
     }
     let mut errors = Vec::new();
     let mut out = Vec::new();

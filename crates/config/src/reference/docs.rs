@@ -55,6 +55,9 @@ pub fn page(kind: &str) -> Option<String> {
         if info.control_plane {
             out.push_str("Control planes only.\n");
         }
+        if !info.effect.is_empty() {
+            let _ = writeln!(out, "A change: {}.", info.effect);
+        }
         out.push('\n');
     }
     let _ = writeln!(out, "## Example\n\n```yaml\n{example}```\n\n## Fields\n");

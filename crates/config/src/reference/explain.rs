@@ -68,6 +68,7 @@ pub fn explain(path: &str) -> Result<Explanation, ExplainError> {
     let mut steps = cleaned.split('.').filter(|step| !step.is_empty());
     let first = steps.next().unwrap_or("v1alpha1");
     let info = catalog::KINDS.iter().find(|info| info.kind.eq_ignore_ascii_case(first));
+    let mut effect = info.map_or("", |info| info.effect);
     let (mut section, since, example, mut shown, mut rest) = match info {
         Some(info) => {
             let rest: Vec<&str> = steps.collect();
@@ -96,13 +97,15 @@ pub fn explain(path: &str) -> Result<Explanation, ExplainError> {
             values: None,
             since: since.to_owned(),
             instead: None,
-            effect: EFFECT.to_owned(),
+            effect: given(effect).unwrap_or_else(|| EFFECT.to_owned()),
             example: Some(example.to_owned()),
             fields: summaries(section),
         });
     }
     let mut since = since.to_owned();
     let mut field: Option<&'static FieldInfo> = None;
+    // What replaces a field replaces everything below it.
+    let mut instead = "";
     let mut shape = Shape::Section(section);
     rest.reverse();
     while let Some(step) = rest.pop() {
@@ -141,6 +144,12 @@ pub fn explain(path: &str) -> Result<Explanation, ExplainError> {
         if !found.since.is_empty() {
             found.since.clone_into(&mut since);
         }
+        if !found.instead.is_empty() {
+            instead = found.instead;
+        }
+        if !found.effect.is_empty() {
+            effect = found.effect;
+        }
         shape = (found.shape)();
         field = Some(found);
     }
@@ -154,7 +163,7 @@ pub fn explain(path: &str) -> Result<Explanation, ExplainError> {
             values: None,
             since: since.clone(),
             instead: None,
-            effect: EFFECT.to_owned(),
+            effect: given(effect).unwrap_or_else(|| EFFECT.to_owned()),
             example: None,
             fields: fields.clone(),
         },
@@ -168,9 +177,9 @@ pub fn explain(path: &str) -> Result<Explanation, ExplainError> {
             instead: if field.ignored {
                 Some("nothing: it has no effect any more".to_owned())
             } else {
-                given(field.instead)
+                given(instead)
             },
-            effect: given(field.effect).unwrap_or_else(|| EFFECT.to_owned()),
+            effect: given(effect).unwrap_or_else(|| EFFECT.to_owned()),
             example: value.as_ref().map(|value| {
                 yaml::to_string(&Value::Map(vec![(field.name.to_owned(), value.clone())]))
             }),
@@ -211,7 +220,10 @@ mod tests {
             ("machine.network.interfaces.vlans.vlanId", "integer")
         );
         let field = explain("HostnameConfig.auto").expect("field");
-        assert_eq!((field.kind.as_str(), field.since.as_str()), ("stable | off", "1.12"));
+        assert_eq!(
+            (field.kind.as_str(), field.since.as_str()),
+            ("stable | off | talos-addr", "1.12")
+        );
         assert_eq!(field.example.as_deref(), Some("auto: \"off\"\n"));
         let field = explain("machine.registries.mirrors.docker.endpoints").expect("field");
         assert_eq!(field.kind, "list of text");

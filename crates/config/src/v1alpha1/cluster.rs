@@ -28,10 +28,19 @@ pub struct Cluster {
     #[field(secret)]
     pub token: String,
     /// The AES-CBC key with which secrets are encrypted in etcd.
-    #[field(name = "aescbcEncryptionSecret", secret, instead = "KubeEtcdEncryptionConfig")]
+    #[field(
+        name = "aescbcEncryptionSecret",
+        secret,
+        instead = "KubeEtcdEncryptionConfig",
+        effect = "the API server of this machine restarts"
+    )]
     pub aescbc_encryption_secret: String,
     /// The secretbox key with which secrets are encrypted in etcd.
-    #[field(secret, instead = "KubeEtcdEncryptionConfig")]
+    #[field(
+        secret,
+        instead = "KubeEtcdEncryptionConfig",
+        effect = "the API server of this machine restarts"
+    )]
     pub secretbox_encryption_secret: String,
     /// The authority of Kubernetes; the key stays on control planes.
     #[field(instead = "KubeAPIServerCAConfig")]
@@ -46,24 +55,32 @@ pub struct Cluster {
     #[field(instead = "KubeServiceAccountConfig")]
     pub service_account: Option<Key>,
     /// The API server.
-    #[field(instead = "KubeAPIServerConfig")]
+    #[field(instead = "KubeAPIServerConfig", effect = "the API server of this machine restarts")]
     pub api_server: Option<ApiServer>,
     /// The controller manager.
-    #[field(instead = "KubeControllerManagerConfig")]
+    #[field(
+        instead = "KubeControllerManagerConfig",
+        effect = "the component restarts on this machine"
+    )]
     pub controller_manager: Option<ControllerManager>,
     /// The service proxy.
-    #[field(instead = "KubeProxyConfig")]
+    #[field(instead = "KubeProxyConfig", effect = "Kubernetes rolls the pods out anew")]
     pub proxy: Option<Proxy>,
     /// The scheduler.
-    #[field(instead = "KubeSchedulerConfig")]
+    #[field(instead = "KubeSchedulerConfig", effect = "the component restarts on this machine")]
     pub scheduler: Option<Scheduler>,
     /// How members find each other.
     #[field(instead = "DiscoveryServiceConfig")]
     pub discovery: Option<Discovery>,
     /// The database of Kubernetes.
+    #[field(effect = "etcd restarts on this machine")]
     pub etcd: Option<Etcd>,
     /// The name server of the cluster.
-    #[field(name = "coreDNS", instead = "KubeCoreDNSConfig")]
+    #[field(
+        name = "coreDNS",
+        instead = "KubeCoreDNSConfig",
+        effect = "Kubernetes rolls the pods out anew"
+    )]
     pub core_dns: Option<CoreDns>,
     /// The cloud provider that runs outside the tree.
     pub external_cloud_provider: Option<ExternalCloudProvider>,

@@ -20,7 +20,7 @@ pub struct Features {
     #[field(ignored)]
     pub apid_check_ext_key_usage: Option<bool>,
     /// Counts and limits the disk space of pods.
-    #[field(default = "false")]
+    #[field(default = "false", effect = "used when the volume is mounted, at the next start")]
     pub disk_quota_support: Option<bool>,
     /// The local load balancer of API servers.
     #[field(instead = "KubePrismConfig")]

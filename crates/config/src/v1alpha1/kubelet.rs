@@ -9,10 +9,16 @@ use crate::{Free, List};
 #[derive(Clone, Debug, Default, PartialEq, Section)]
 pub struct ControlPlaneToggles {
     /// The controller manager of this machine.
-    #[field(instead = "KubeControllerManagerConfig")]
+    #[field(
+        instead = "KubeControllerManagerConfig",
+        effect = "the component stops or starts on this machine"
+    )]
     pub controller_manager: Option<Toggle>,
     /// The scheduler of this machine.
-    #[field(instead = "KubeSchedulerConfig")]
+    #[field(
+        instead = "KubeSchedulerConfig",
+        effect = "the component stops or starts on this machine"
+    )]
     pub scheduler: Option<Toggle>,
 }
 

@@ -13,7 +13,13 @@ use crate::{Free, List, Map};
 #[derive(Clone, Debug, Default, PartialEq, Section)]
 pub struct Machine {
     /// The role of the machine in the cluster.
-    #[field(name = "type", keep, default = "worker", values = "controlplane, worker, init, join")]
+    #[field(
+        name = "type",
+        keep,
+        default = "worker",
+        values = "controlplane, worker, init, join",
+        effect = "a node keeps its role until it is reset"
+    )]
     pub kind: String,
     /// The token with which a machine asks trustd for its certificates.
     #[field(keep, secret)]
@@ -29,7 +35,7 @@ pub struct Machine {
     /// Turns control-plane components of this machine off.
     pub control_plane: Option<ControlPlaneToggles>,
     /// Settings of the kubelet.
-    #[field(instead = "KubeletConfig")]
+    #[field(instead = "KubeletConfig", effect = "the kubelet restarts")]
     pub kubelet: Option<Kubelet>,
     /// Static pods run by the kubelet of this machine.
     #[field(instead = "KubeStaticPodConfig")]
@@ -37,16 +43,22 @@ pub struct Machine {
     /// Network settings.
     pub network: Option<Network>,
     /// Further disks to partition and mount.
-    #[field(instead = "UserVolumeConfig")]
+    #[field(instead = "UserVolumeConfig", effect = "disks are partitioned at the next start")]
     pub disks: List<Option<Disk>>,
     /// How the system is written to disk.
-    #[field(instead = "UnattendedInstallConfig")]
+    #[field(
+        instead = "UnattendedInstallConfig",
+        effect = "used when the system is installed or upgraded"
+    )]
     pub install: Option<Install>,
     /// Files written by the system.
-    #[field(instead = "EtcFileConfig, CRICustomizationConfig")]
+    #[field(
+        instead = "EtcFileConfig, CRICustomizationConfig",
+        effect = "written at the next start"
+    )]
     pub files: List<Option<File>>,
     /// Environment variables of the system and its services.
-    #[field(instead = "EnvironmentConfig")]
+    #[field(instead = "EnvironmentConfig", effect = "processes see it when they start again")]
     pub env: Map<String>,
     /// Time synchronisation.
     #[field(instead = "TimeSyncConfig")]
@@ -61,7 +73,7 @@ pub struct Machine {
     #[field(instead = "RegistryMirrorConfig, RegistryAuthConfig, RegistryTLSConfig")]
     pub registries: Option<Registries>,
     /// Encryption of the system's own partitions.
-    #[field(instead = "VolumeConfig")]
+    #[field(instead = "VolumeConfig", effect = "used when the partition is made")]
     pub system_disk_encryption: Option<SystemDiskEncryption>,
     /// Switches of the system.
     pub features: Option<Features>,

@@ -36,7 +36,10 @@ pub struct RegistrySettings {
     #[field(instead = "RegistryTLSConfig")]
     pub tls: Option<RegistryTls>,
     /// Credentials.
-    #[field(instead = "RegistryAuthConfig")]
+    #[field(
+        instead = "RegistryAuthConfig",
+        effect = "the container runtime uses it after the next start of the machine"
+    )]
     pub auth: Option<RegistryAuth>,
 }
 

@@ -4,8 +4,9 @@ use super::{PemPair, View, set};
 use crate::defaults;
 use crate::kinds::cluster::{DiscoveryIdentityConfig, DiscoveryServiceConfig};
 use crate::kinds::kubernetes::{
-    KubeAggregatorCaConfig, KubeApiServerCaConfig, KubeClusterConfig, KubeExternalManifestConfig,
-    KubeFlannelCniConfig, KubeNetworkConfig, KubePrismConfig, KubeServiceAccountConfig,
+    KubeAggregatorCaConfig, KubeApiServerCaConfig, KubeClusterConfig, KubeEtcdEncryptionConfig,
+    KubeExternalManifestConfig, KubeFlannelCniConfig, KubeNetworkConfig, KubePrismConfig,
+    KubeServiceAccountConfig,
 };
 use crate::scalar::{Identity, Url};
 
@@ -43,6 +44,9 @@ pub enum Cni {
     /// Nothing.
     None,
 }
+
+/// A manifest that is fetched: its name, its URL and the HTTP headers.
+pub type FetchedManifest = (String, String, Vec<(String, String)>);
 
 /// How members find each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -264,9 +268,28 @@ impl<'a> View<'a> {
         )
     }
 
+    /// The secretbox key of encryption in etcd, base64: the old field, or the first key of the first
+    /// provider for secrets.
+    #[must_use]
+    pub fn secretbox_key(&self) -> Option<&'a str> {
+        let (old, _) = self.etcd_encryption_secrets();
+        if !old.is_empty() {
+            return Some(old);
+        }
+        let document = self.config.document::<KubeEtcdEncryptionConfig>()?;
+        let blocks = document.config.entry("resources")?.as_seq()?;
+        let covers = |block: &&yaml::Value| {
+            let resources = block.entry("resources").and_then(yaml::Value::as_seq);
+            resources.is_some_and(|list| list.iter().any(|r| r.as_str() == Some("secrets")))
+        };
+        let provider = blocks.iter().find(covers)?.entry("providers")?.as_seq()?.first()?;
+        let key = provider.entry("secretbox")?.entry("keys")?.as_seq()?.first()?;
+        key.entry("secret")?.as_str()
+    }
+
     /// Manifests that are fetched: name, URL, HTTP headers. Documents and old fields are united.
     #[must_use]
-    pub fn external_manifests(&self) -> Vec<(String, String, Vec<(String, String)>)> {
+    pub fn external_manifests(&self) -> Vec<FetchedManifest> {
         let mut all = Vec::new();
         let pairs = |map: &crate::Map<String>| -> Vec<(String, String)> {
             map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()

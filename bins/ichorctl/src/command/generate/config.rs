@@ -213,11 +213,14 @@ fn options(arguments: &Args) -> anyhow::Result<Options> {
 
 fn secrets(arguments: &Args) -> anyhow::Result<Secrets> {
     let Some(path) = &arguments.with_secrets else {
-        return Ok(Secrets::generate(remote::now(), &mut System)?);
+        let form = super::form_of(arguments.talos_version.unwrap_or_default());
+        return Ok(Secrets::generate_as(form, remote::now(), &mut System)?);
     };
     let text = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
     let secrets = Secrets::from_yaml(&text).with_context(|| format!("using {}", path.display()))?;
-    secrets.validate().with_context(|| format!("using {}", path.display()))?;
+    secrets
+        .validate_parts(!arguments.skip_k8s_etcd)
+        .with_context(|| format!("using {}", path.display()))?;
     Ok(secrets)
 }
 

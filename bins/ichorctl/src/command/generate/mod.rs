@@ -3,6 +3,7 @@
 mod certificates;
 mod config;
 mod secrets;
+mod secureboot;
 
 use crate::remote::RemoteArgs;
 
@@ -31,6 +32,8 @@ enum Command {
     Keypair(certificates::KeypairArgs),
     /// Generate the secrets of a new cluster
     Secrets(secrets::Args),
+    /// Generate the keys and the variables of secure boot
+    Secureboot(secureboot::Args),
 }
 
 /// Runs the command.
@@ -43,6 +46,15 @@ pub(crate) fn run(arguments: Args, _before: &RemoteArgs) -> anyhow::Result<()> {
         Command::Key(arguments) => certificates::key(&arguments),
         Command::Keypair(arguments) => certificates::keypair(&arguments),
         Command::Secrets(arguments) => secrets::run(&arguments),
+        Command::Secureboot(arguments) => secureboot::run(arguments),
+    }
+}
+
+/// What the secrets of a new cluster look like in a release.
+fn form_of(contract: ::config::generate::Contract) -> pki::bundle::Form {
+    pki::bundle::Form {
+        aescbc: !contract.at_least(1, 3),
+        ecdsa_service_account: !contract.at_least(1, 7),
     }
 }
 

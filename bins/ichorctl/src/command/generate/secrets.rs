@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use config::view::PemPair;
+use config::{generate::Contract, view::PemPair};
 use pki::{Secrets, System, bundle::Pair};
-use yaml::Value;
 
 use crate::{files, remote};
 
@@ -21,6 +20,9 @@ pub(crate) struct Args {
         default_value = "secrets.yaml"
     )]
     output: PathBuf,
+    /// Write the secrets for an older release, such as v1.12
+    #[arg(long, value_name = "VERSION")]
+    talos_version: Option<Contract>,
     /// Take over the secrets of the cluster that a control plane's configuration is of
     #[arg(long, value_name = "FILE", conflicts_with = "from_kubernetes_pki")]
     from_controlplane_config: Option<PathBuf>,
@@ -43,7 +45,10 @@ pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
     }
     let mut secrets = match &arguments.from_controlplane_config {
         Some(path) => of_control_plane(path)?,
-        None => Secrets::generate(remote::now(), &mut System)?,
+        None => {
+            let form = super::form_of(arguments.talos_version.unwrap_or_default());
+            Secrets::generate_as(form, remote::now(), &mut System)?
+        }
     };
     if let Some(directory) = &arguments.from_kubernetes_pki {
         let pair = |name: &str| -> anyhow::Result<Pair> {
@@ -62,7 +67,7 @@ pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
         if let Some(token) = &arguments.kubernetes_bootstrap_token {
             secrets.bootstrap_token.clone_from(token);
         }
-        secrets.validate()?;
+        secrets.validate().with_context(|| format!("using {}", directory.display()))?;
     }
     let text = secrets.to_yaml();
     if to_stdout { files::print(&text) } else { write(&arguments.output, &text) }
@@ -86,16 +91,12 @@ fn taken_from(config: &config::Config) -> Secrets {
         pair.map(|pair| Pair { certificate: pair.crt, key: pair.key }).unwrap_or_default()
     };
     let (cluster_id, cluster_secret) = view.discovery_identity();
-    let (mut secretbox, mut aescbc) = view.etcd_encryption_secrets();
-    let document = view.etcd_encryption();
-    if let Some(document) = &document {
-        (secretbox, aescbc) = (key(document, "key2"), key(document, "key1"));
-    }
+    let (_, aescbc) = view.etcd_encryption_secrets();
     Secrets {
         cluster_id: cluster_id.to_owned(),
         cluster_secret: cluster_secret.to_owned(),
         bootstrap_token: view.bootstrap_token().to_owned(),
-        secretbox_encryption_secret: secretbox.to_owned(),
+        secretbox_encryption_secret: view.secretbox_key().unwrap_or_default().to_owned(),
         aescbc_encryption_secret: aescbc.to_owned(),
         trustd_token: view.machine_token().to_owned(),
         etcd: pair(view.etcd_ca()),
@@ -107,17 +108,6 @@ fn taken_from(config: &config::Config) -> Secrets {
             .unwrap_or_default(),
         os: pair(view.machine_ca()),
     }
-}
-
-/// The secret of a name anywhere in an encryption configuration; `gen config` names them so.
-fn key<'a>(value: &'a Value, name: &str) -> &'a str {
-    if value.entry("name").and_then(Value::as_str) == Some(name) {
-        return value.entry("secret").and_then(Value::as_str).unwrap_or_default();
-    }
-    let below = ["resources", "providers", "secretbox", "keys"].map(|at| value.entry(at));
-    let own = value.as_seq().unwrap_or_default();
-    let found = own.iter().chain(below.into_iter().flatten()).map(|value| key(value, name));
-    found.into_iter().find(|secret| !secret.is_empty()).unwrap_or_default()
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

@@ -8,7 +8,13 @@ use crate::{Free, List, Map};
 
 /// The Kubernetes API server of this control plane.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "KubeAPIServerConfig", group = "kubernetes", since = "1.14", control_plane)]
+#[document(
+    kind = "KubeAPIServerConfig",
+    group = "kubernetes",
+    since = "1.14",
+    effect = "the API server of this machine restarts",
+    control_plane
+)]
 pub struct KubeApiServerConfig {
     /// The image.
     #[field(keep, required)]
@@ -36,6 +42,7 @@ pub struct KubeApiServerConfig {
     kind = "KubeAdmissionControlConfig",
     group = "kubernetes",
     since = "1.14",
+    effect = "the API server of this machine restarts",
     named,
     control_plane
 )]
@@ -49,7 +56,13 @@ pub struct KubeAdmissionControlConfig {
 
 /// What the API server writes to its audit log.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "KubeAuditPolicyConfig", group = "kubernetes", since = "1.14", control_plane)]
+#[document(
+    kind = "KubeAuditPolicyConfig",
+    group = "kubernetes",
+    since = "1.14",
+    effect = "the API server of this machine restarts",
+    control_plane
+)]
 pub struct KubeAuditPolicyConfig {
     /// The audit policy.
     #[field(replace)]
@@ -58,7 +71,13 @@ pub struct KubeAuditPolicyConfig {
 
 /// How the API server finds out who asks.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "KubeAuthenticationConfig", group = "kubernetes", since = "1.14", control_plane)]
+#[document(
+    kind = "KubeAuthenticationConfig",
+    group = "kubernetes",
+    since = "1.14",
+    effect = "the API server of this machine restarts",
+    control_plane
+)]
 pub struct KubeAuthenticationConfig {
     /// The authentication configuration.
     #[field(replace)]
@@ -71,6 +90,7 @@ pub struct KubeAuthenticationConfig {
     kind = "KubeAuthorizerConfig",
     group = "kubernetes",
     since = "1.14",
+    effect = "the API server of this machine restarts",
     named,
     control_plane
 )]
@@ -87,7 +107,13 @@ pub struct KubeAuthorizerConfig {
 
 /// Encryption of what Kubernetes keeps in etcd.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "KubeEtcdEncryptionConfig", group = "kubernetes", since = "1.14", control_plane)]
+#[document(
+    kind = "KubeEtcdEncryptionConfig",
+    group = "kubernetes",
+    since = "1.14",
+    effect = "the API server of this machine restarts",
+    control_plane
+)]
 pub struct KubeEtcdEncryptionConfig {
     /// The encryption configuration, without `apiVersion` and `kind`.
     #[field(required, secret)]

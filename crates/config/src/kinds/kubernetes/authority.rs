@@ -17,7 +17,12 @@ pub struct CertificateAndKey {
 
 /// The authority of Kubernetes.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "KubeAPIServerCAConfig", group = "kubernetes", since = "1.14")]
+#[document(
+    kind = "KubeAPIServerCAConfig",
+    group = "kubernetes",
+    since = "1.14",
+    effect = "certificates are issued anew and the components that use them restart"
+)]
 pub struct KubeApiServerCaConfig {
     /// The authority that issues certificates; its certificate is always accepted. Control planes only.
     #[field(name = "issuingCA")]
@@ -29,7 +34,13 @@ pub struct KubeApiServerCaConfig {
 
 /// The authority of aggregated API servers.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "KubeAggregatorCAConfig", group = "kubernetes", since = "1.14", control_plane)]
+#[document(
+    kind = "KubeAggregatorCAConfig",
+    group = "kubernetes",
+    since = "1.14",
+    effect = "certificates are issued anew and the components that use them restart",
+    control_plane
+)]
 pub struct KubeAggregatorCaConfig {
     /// The authority that issues certificates.
     #[field(name = "issuingCA", required)]
@@ -41,7 +52,13 @@ pub struct KubeAggregatorCaConfig {
 
 /// The keys and issuers of service account tokens.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "KubeServiceAccountConfig", group = "kubernetes", since = "1.14", control_plane)]
+#[document(
+    kind = "KubeServiceAccountConfig",
+    group = "kubernetes",
+    since = "1.14",
+    effect = "certificates are issued anew and the components that use them restart",
+    control_plane
+)]
 pub struct KubeServiceAccountConfig {
     /// Who issues tokens.
     #[field(required)]

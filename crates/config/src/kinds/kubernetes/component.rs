@@ -12,6 +12,7 @@ use crate::{Free, List, Map};
     kind = "KubeControllerManagerConfig",
     group = "kubernetes",
     since = "1.14",
+    effect = "the component restarts on this machine",
     control_plane
 )]
 pub struct KubeControllerManagerConfig {
@@ -31,7 +32,13 @@ pub struct KubeControllerManagerConfig {
 
 /// The scheduler of this control plane.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "KubeSchedulerConfig", group = "kubernetes", since = "1.14", control_plane)]
+#[document(
+    kind = "KubeSchedulerConfig",
+    group = "kubernetes",
+    since = "1.14",
+    effect = "the component restarts on this machine",
+    control_plane
+)]
 pub struct KubeSchedulerConfig {
     /// Runs the scheduler.
     #[field(default = "true")]
@@ -52,7 +59,13 @@ pub struct KubeSchedulerConfig {
 
 /// The service proxy of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "KubeProxyConfig", group = "kubernetes", since = "1.14", control_plane)]
+#[document(
+    kind = "KubeProxyConfig",
+    group = "kubernetes",
+    since = "1.14",
+    effect = "Kubernetes rolls the pods out anew",
+    control_plane
+)]
 pub struct KubeProxyConfig {
     /// Runs the proxy.
     #[field(default = "true")]
@@ -74,7 +87,13 @@ pub struct KubeProxyConfig {
 
 /// The flannel pod network of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "KubeFlannelCNIConfig", group = "kubernetes", since = "1.14", control_plane)]
+#[document(
+    kind = "KubeFlannelCNIConfig",
+    group = "kubernetes",
+    since = "1.14",
+    effect = "Kubernetes rolls the pods out anew",
+    control_plane
+)]
 pub struct KubeFlannelCniConfig {
     /// The backend that carries packets between nodes.
     #[field(keep, required)]
@@ -97,7 +116,13 @@ pub struct KubeFlannelCniConfig {
 
 /// The name server of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "KubeCoreDNSConfig", group = "kubernetes", since = "1.14", control_plane)]
+#[document(
+    kind = "KubeCoreDNSConfig",
+    group = "kubernetes",
+    since = "1.14",
+    effect = "Kubernetes rolls the pods out anew",
+    control_plane
+)]
 pub struct KubeCoreDnsConfig {
     /// Runs the name server.
     #[field(default = "true")]
@@ -108,7 +133,12 @@ pub struct KubeCoreDnsConfig {
 
 /// The kubelet of this machine.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "KubeletConfig", group = "kubernetes", since = "1.14")]
+#[document(
+    kind = "KubeletConfig",
+    group = "kubernetes",
+    since = "1.14",
+    effect = "the kubelet restarts"
+)]
 pub struct KubeletConfig {
     /// The image.
     #[field(keep, required)]
@@ -128,7 +158,12 @@ pub struct KubeletConfig {
 
 /// Programs that give the kubelet credentials for image registries.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "KubeCredentialProviderConfig", group = "kubernetes", since = "1.14")]
+#[document(
+    kind = "KubeCredentialProviderConfig",
+    group = "kubernetes",
+    since = "1.14",
+    effect = "the kubelet restarts"
+)]
 pub struct KubeCredentialProviderConfig {
     /// The credential provider configuration.
     #[field(replace)]

@@ -12,6 +12,8 @@ choice! {
         Stable = "stable",
         /// From nowhere.
         Off = "off",
+        /// From the first address; only the old fields can say so, here it is refused.
+        Address = "talos-addr",
     }
 }
 
@@ -19,7 +21,7 @@ choice! {
 #[derive(Clone, Debug, Default, PartialEq, Section)]
 #[document(kind = "HostnameConfig", group = "network", since = "1.12")]
 pub struct HostnameConfig {
-    /// Where the name comes from when none is given.
+    /// Where the name comes from when none is given; `talos-addr` is refused.
     pub auto: Option<AutoHostname>,
     /// The name, possibly fully qualified.
     pub hostname: String,

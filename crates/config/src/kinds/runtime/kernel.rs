@@ -6,7 +6,13 @@ use crate::{List, Map};
 
 /// A kernel module that is loaded.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "KernelModuleConfig", group = "runtime", since = "1.14", named)]
+#[document(
+    kind = "KernelModuleConfig",
+    group = "runtime",
+    since = "1.14",
+    effect = "a new module is loaded at once, one that is left out stays loaded until the next start",
+    named
+)]
 pub struct KernelModuleConfig {
     /// The module.
     #[field(keep, required)]

@@ -7,7 +7,12 @@ use crate::scalar::{Duration, Expression, FileMode, Url};
 
 /// Environment variables of the system and its services.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "EnvironmentConfig", group = "runtime", since = "1.13")]
+#[document(
+    kind = "EnvironmentConfig",
+    group = "runtime",
+    since = "1.13",
+    effect = "processes see it when they start again"
+)]
 pub struct EnvironmentConfig {
     /// Values by name.
     pub variables: Map<String>,
@@ -74,7 +79,12 @@ pub struct SecurityProfileConfig {
 
 /// Installs the system on a disk without being asked.
 #[derive(Clone, Debug, Default, PartialEq, Section)]
-#[document(kind = "UnattendedInstallConfig", group = "runtime", since = "1.14")]
+#[document(
+    kind = "UnattendedInstallConfig",
+    group = "runtime",
+    since = "1.14",
+    effect = "used when the system is installed"
+)]
 pub struct UnattendedInstallConfig {
     /// Starts anew after the installation; by default only when an image is named.
     pub reboot: Option<bool>,

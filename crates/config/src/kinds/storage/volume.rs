@@ -68,11 +68,13 @@ pub struct VolumeConfig {
     #[field(keep, required, values = "STATE, EPHEMERAL, IMAGECACHE, ETCD, CRI, KUBELET, LOG")]
     pub name: String,
     /// Where the volume is made and how large it is.
+    #[field(effect = "used when the volume is made, and when it grows")]
     pub provisioning: Provisioning,
     /// Its file system.
-    #[field(since = "1.14")]
+    #[field(since = "1.14", effect = "used when the volume is made")]
     pub filesystem: Option<SystemFilesystem>,
     /// How it is encrypted.
+    #[field(effect = "used when the volume is made")]
     pub encryption: Encryption,
     /// How it is mounted.
     pub mount: SystemMount,
@@ -141,10 +143,13 @@ pub struct UserVolumeConfig {
     #[field(default = "partition", since = "1.11")]
     pub volume_type: Option<VolumeType>,
     /// Where it is made and how large it is.
+    #[field(effect = "used when the volume is made, and when it grows")]
     pub provisioning: Provisioning,
     /// Its file system.
+    #[field(effect = "used when the volume is made")]
     pub filesystem: UserFilesystem,
     /// How it is encrypted.
+    #[field(effect = "used when the volume is made")]
     pub encryption: Encryption,
     /// How it is mounted.
     pub mount: UserMount,
@@ -162,8 +167,10 @@ pub struct RawVolumeConfig {
     #[field(keep, required)]
     pub name: String,
     /// Where it is made and how large it is.
+    #[field(effect = "used when the volume is made, and when it grows")]
     pub provisioning: Provisioning,
     /// How it is encrypted.
+    #[field(effect = "used when the volume is made")]
     pub encryption: Encryption,
 }
 
@@ -175,8 +182,10 @@ pub struct SwapVolumeConfig {
     #[field(keep, required)]
     pub name: String,
     /// Where it is made and how large it is.
+    #[field(effect = "used when the volume is made, and when it grows")]
     pub provisioning: Provisioning,
     /// How it is encrypted.
+    #[field(effect = "used when the volume is made")]
     pub encryption: Encryption,
 }
 

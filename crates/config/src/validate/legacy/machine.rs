@@ -16,6 +16,7 @@ pub(crate) fn check(
     findings: &mut Findings,
 ) {
     if options.mode == Mode::Metal
+        && !options.installed
         && let Some(install) = &machine.install
     {
         self::install(install, findings);
