@@ -74,6 +74,8 @@ async fn node() -> Result<Ending> {
     let mut machine = [0; 5];
     System.fill(&mut machine).context("cannot name this start")?;
     let node = Node::new(platform(), Paths::new("/"), machine);
+    // It was opened before there was a node that makes it known to the API.
+    drop(node.log("machined"));
     let (commands, requests) = command::channel();
     let mut controllers = Controllers::new(node.store.clone());
     controllers::register(&mut controllers, &node)?;

@@ -13,8 +13,6 @@ use crate::runtime::service::{Exit, Instance, RunError, Runner};
 pub const CRI_SOCKET: &str = "/run/containerd/containerd.sock";
 /// The namespace of the node's own containers.
 pub const NAMESPACE: &str = "system";
-/// Where services log to.
-pub const LOG_DIR: &str = "/var/log";
 /// Where the container runtime finds the hosts of a registry.
 pub const HOSTS_DIR: &str = "/etc/cri/conf.d/hosts";
 

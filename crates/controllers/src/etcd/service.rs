@@ -20,7 +20,7 @@ use resource::types::NetIp;
 
 use super::arguments::{Start, arguments, peer_urls};
 use super::{DATA_DIR, PKI_DIR, UID};
-use crate::container::{ContainerRunner, Grants, LOG_DIR};
+use crate::container::{ContainerRunner, Grants};
 use crate::files::atomic;
 use crate::images::Images;
 use crate::runtime::service::{HealthCheck, RunError, Spec};
@@ -195,7 +195,12 @@ impl EtcdService {
         }
     }
 
-    fn container(spec: &SpecSpec, start: &Start, grants: &Grants) -> Result<Container, RunError> {
+    fn container(
+        spec: &SpecSpec,
+        start: &Start,
+        grants: &Grants,
+        log: PathBuf,
+    ) -> Result<Container, RunError> {
         let arguments = arguments(spec, start)
             .map_err(|error| RunError::new("etcd's arguments are refused", error))?;
         let command = std::iter::once("/usr/local/bin/etcd".to_owned()).chain(arguments);
@@ -214,7 +219,7 @@ impl EtcdService {
                 open_files: Some(10240),
                 ..Specification::default()
             },
-            output: Log::File(PathBuf::from(LOG_DIR).join("etcd.log")),
+            output: Log::File(log),
             shim_cgroup: String::new(),
         })
     }
@@ -241,10 +246,11 @@ impl EtcdService {
         let make = {
             let (node, grants, start) =
                 (self.node.clone(), self.grants.clone(), Arc::clone(&self.start));
+            let log = self.node.log("etcd");
             move || {
                 let container = Self::spec(&node).and_then(|spec| {
                     let start = start.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                    let container = Self::container(&spec, &start, &grants)?;
+                    let container = Self::container(&spec, &start, &grants, log.clone())?;
                     let record = container.specification.arguments.join("\n");
                     atomic::write(&node.paths.at(RECORD), record.as_bytes(), 0o600).map_err(
                         |error| RunError::new("cannot record how etcd was started", error),

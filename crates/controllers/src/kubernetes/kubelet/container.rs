@@ -1,12 +1,12 @@
 //! The container that the kubelet runs in: the node's own kernel, network and processes, a file system of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use containers::specification::{Mount, Specification};
 use containers::{Container, Output};
 use resource::k8s::KubeletSpecSpec;
 
-use crate::container::{Grants, LOG_DIR};
+use crate::container::Grants;
 
 /// The kubelet's cgroup.
 const CGROUP: &str = "/podruntime/kubelet";
@@ -55,7 +55,7 @@ pub(super) const DIRECTORIES: [&str; 7] = [
 ];
 
 /// The container of this specification on this node.
-pub(super) fn container(spec: &KubeletSpecSpec, grants: &Grants) -> Container {
+pub(super) fn container(spec: &KubeletSpecSpec, grants: &Grants, log: PathBuf) -> Container {
     // What a node does not have, the kubelet does not get.
     let present = |source: &str| Path::new(source).exists();
     let mut mounts: Vec<Mount> = MOUNTS
@@ -88,7 +88,7 @@ pub(super) fn container(spec: &KubeletSpecSpec, grants: &Grants) -> Container {
             oom_score: grants.oom_score(-450),
             ..Specification::default()
         },
-        output: Output::File(Path::new(LOG_DIR).join("kubelet.log")),
+        output: Output::File(log),
         shim_cgroup: String::new(),
     }
 }

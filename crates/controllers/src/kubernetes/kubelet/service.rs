@@ -134,10 +134,11 @@ impl KubeletService {
 
     fn service(&self) -> Spec {
         let (store, grants) = (self.node.store.clone(), self.grants.clone());
+        let log = self.node.log("kubelet");
         let make = move || {
             let container = store
                 .get::<KubeletSpecSpec>("k8s", "kubelet")
-                .map(|spec| container(&spec.spec, &grants))
+                .map(|spec| container(&spec.spec, &grants, log.clone()))
                 .ok_or_else(|| RunError::plain("the kubelet has no specification any more"));
             std::future::ready(container)
         };

@@ -264,7 +264,7 @@ mod tests {
             sys::mount::propagate("/", sys::mount::Propagation::Private, true).unwrap();
             std::fs::create_dir_all(&state).unwrap();
             let none = sys::mount::MountFlags::empty();
-            sys::mount::mount("tmpfs", "disk", &state, none, "size=64k").unwrap();
+            sys::mount::mount("tmpfs", "disk", &state, none, "size=128k").unwrap();
             let applier = applier(root.path());
             applier.apply(request(FULL, ApplyMode::Auto)).unwrap();
 
@@ -278,6 +278,8 @@ mod tests {
             assert_eq!(applier.present(ACTIVE).unwrap(), FULL);
             assert_eq!(std::fs::read_to_string(state.join("config.yaml")).unwrap(), FULL);
 
+            // The room comes back when the last handle is closed.
+            drop(file);
             std::fs::remove_file(&filler).unwrap();
             applier.apply(request(&changed, ApplyMode::Auto)).unwrap();
             assert_eq!(applier.present(ACTIVE).unwrap(), changed);
