@@ -2,8 +2,8 @@
 
 use anyhow::Context as _;
 use config::generate::{self, Options, parse_endpoint};
-use config::patch;
 use config::view::MachineType;
+use config::{patch, validate};
 use provision::native::PROXY_PORT;
 use provision::spec::{ClusterSpec, KUBERNETES_API_PORT, NodeSpec, Role};
 
@@ -62,6 +62,9 @@ pub(super) fn of(
     }
     let patched = patch::apply_to(&loaded, &patches)
         .with_context(|| format!("patching the configuration of {}", node.name))?;
+    validate::validate(&patched, validate::Options::local(validate::Mode::Container))
+        .result()
+        .with_context(|| format!("checking the patched configuration of {}", node.name))?;
     Ok(patched.encode())
 }
 
@@ -104,5 +107,14 @@ mod tests {
         assert!(!key(&control_plane) && key(&worker));
         assert!(worker.contains("ONLY: workers") && worker.contains("http_proxy:"), "{worker}");
         assert!(!control_plane.contains("ONLY"), "{control_plane}");
+
+        // A field that a generated document has taken the place of.
+        let old = ConfigurationArgs {
+            config_patch: vec![r#"{"machine": {"nodeLabels": {"a": "b"}}}"#.into()],
+            ..arguments
+        };
+        let error = of(&old, &spec, &spec.nodes[1], &secrets).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains("x-worker-1") && error.contains("KubeNodeConfig"), "{error}");
     }
 }
