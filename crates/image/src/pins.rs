@@ -179,7 +179,7 @@ impl Pins {
             .collect();
         let layers: BTreeSet<&str> = self.layer.iter().map(|layer| layer.name.as_str()).collect();
         for layer in &self.layer {
-            for file in layer.files.values().filter(|file| !outputs.contains(*file)) {
+            if let Some(file) = layer.files.values().find(|file| !outputs.contains(*file)) {
                 return Err(PinsError::Undefined {
                     user: format!("layer `{}`", layer.name),
                     what: "the program",
@@ -189,7 +189,8 @@ impl Pins {
         }
         for image in &self.image {
             image.references()?;
-            for layer in image.layers.iter().filter(|layer| !layers.contains(layer.as_str())) {
+            if let Some(layer) = image.layers.iter().find(|layer| !layers.contains(layer.as_str()))
+            {
                 return Err(PinsError::Undefined {
                     user: format!("image `{}`", image.names.join(", ")),
                     what: "the layer",
