@@ -92,16 +92,23 @@ impl Cluster {
             .map_err(|error| format!("starting ichorctl: {error}"))
     }
 
-    fn built(&self, path: &str) -> String {
+    /// A file that `cargo xtask all` built.
+    pub(crate) fn built(&self, path: &str) -> String {
         self.checkout.join("out").join(path).display().to_string()
     }
 
-    fn file(&self, name: &str) -> String {
+    /// A file that gives access to the cluster.
+    pub(crate) fn file(&self, name: &str) -> String {
         self.state.join(format!("{}.{name}", self.name)).display().to_string()
     }
 
     pub(crate) fn directory(&self) -> ClusterDirectory {
         ClusterDirectory::new(&self.state, &self.name)
+    }
+
+    /// The cluster's name and the directory of its directory.
+    pub(crate) fn place_of(&self) -> (&str, String) {
+        (&self.name, self.state.display().to_string())
     }
 
     /// Runs `ichorctl cluster …` for this cluster.

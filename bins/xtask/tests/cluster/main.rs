@@ -7,7 +7,11 @@
 #![allow(clippy::print_stdout, reason = "a test says what it measured")]
 
 mod cluster;
+mod documented;
+#[path = "../pages/mod.rs"]
+mod pages;
 mod process;
+mod trouble;
 mod workload;
 
 use std::collections::BTreeSet;
@@ -27,7 +31,7 @@ use crate::workload::{HOST_PORT, NAMESPACE};
 type Step = fn(&Cluster) -> Outcome;
 
 /// The steps, in the order in which they run.
-const STEPS: [(&str, Step); 12] = [
+const STEPS: [(&str, Step); 17] = [
     ("all_nodes_are_ready", all_nodes_are_ready),
     ("name_servers_run", name_servers_run),
     ("service_answers_by_name_from_the_other_node", service_answers),
@@ -40,6 +44,11 @@ const STEPS: [(&str, Step); 12] = [
     ("workload_survives_a_reboot", workload_survives_a_reboot),
     ("workload_survives_a_power_cut", workload_survives_a_power_cut),
     ("creating_again_changes_nothing", creating_again_changes_nothing),
+    ("documented_commands_work", documented::run),
+    ("bad_configurations_are_refused_and_the_old_one_stays", trouble::bad_configurations),
+    ("an_interrupted_creation_is_finished_by_the_next", trouble::interrupted_creation),
+    ("an_api_server_that_never_comes_up_is_named", trouble::api_server_never_comes_up),
+    ("a_full_disk_is_said_and_heals", trouble::full_disk),
 ];
 
 fn main() -> ExitCode {
