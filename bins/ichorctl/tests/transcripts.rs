@@ -4,6 +4,8 @@
 //! and, when it is not 0, the exit code (`? 1`). `[..]` in an expected line stands for anything. With `TRANSCRIPTS=overwrite`
 //! the files are written anew instead of compared.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

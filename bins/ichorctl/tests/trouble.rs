@@ -3,6 +3,8 @@
 //! The host is made so in namespaces that end with each command; this needs root. Nothing is simulated: it is the kernel
 //! that refuses.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
