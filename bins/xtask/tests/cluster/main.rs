@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt as _;
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -147,14 +148,33 @@ fn port_forward(cluster: &Cluster) -> Outcome {
         let address = line.split(' ').nth(2).ok_or_else(|| format!("kubectl printed {line:?}"))?;
         let mut stream = TcpStream::connect(address).map_err(failed)?;
         stream.write_all(b"GET /hostname HTTP/1.1\r\nHost: web\r\n\r\n").map_err(failed)?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).map_err(failed)?;
+        let answer = response(&mut stream).map_err(failed)?;
         ensure(answer.contains("200 OK") && answer.contains("web-"), || format!("answer: {answer}"))
     })();
     // The forwarding never ends by itself.
     let _ = forward.kill();
     let _ = forward.wait();
     outcome
+}
+
+/// Reads one response to the end of its body; how the connection ends after it is the forwarder's.
+fn response(stream: &mut TcpStream) -> std::io::Result<String> {
+    let mut reader = BufReader::new(stream);
+    let (mut text, mut length) = (String::new(), 0);
+    loop {
+        let start = text.len();
+        reader.read_line(&mut text)?;
+        let line = text[start..].trim_end();
+        if let Some(value) = line.strip_prefix("Content-Length: ") {
+            length = value.parse().map_err(std::io::Error::other)?;
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok(text + &String::from_utf8_lossy(&body))
 }
 
 fn host_port(cluster: &Cluster) -> Outcome {
@@ -269,6 +289,8 @@ fn destroy_leaves_nothing(cluster: &Cluster) -> Outcome {
     for node in cluster.nodes()? {
         firsts.push(cluster.first_process(&node)?);
     }
+    // The group carries the directory's number, so that another cluster's is not taken for it.
+    let inode = fs::metadata(&path).map_err(|error| format!("{}: {error}", path.display()))?.ino();
     cluster.destroy()?;
     ensure(!path.exists(), || format!("{} is still there", path.display()))?;
     for pid in firsts {
@@ -276,10 +298,14 @@ fn destroy_leaves_nothing(cluster: &Cluster) -> Outcome {
             format!("process {pid} still runs")
         })?;
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    for (file, what) in [("/proc/self/mountinfo", "a mount"), ("/proc/self/cgroup", "a cgroup")] {
+    let base = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = format!("ichor-{base}-{inode}");
+    let place = path.display().to_string();
+    for (file, mark, what) in
+        [("/proc/self/mountinfo", &place, "a mount"), ("/proc/self/cgroup", &name, "a cgroup")]
+    {
         let text = fs::read_to_string(file).map_err(|error| format!("reading {file}: {error}"))?;
-        ensure(!text.contains(&name), || format!("{what} of the cluster is left:\n{text}"))?;
+        ensure(!text.contains(mark), || format!("{what} of the cluster is left:\n{text}"))?;
     }
     let group = left_group(std::path::Path::new("/sys/fs/cgroup"), &name, 5);
     ensure(group.is_none(), || format!("the cgroup {group:?} is left"))

@@ -88,7 +88,7 @@ pub(crate) fn ask(
         "-n",
         NAMESPACE,
         "wait",
-        "--for=jsonpath={.status.phase}=Succeeded",
+        "--for=jsonpath={.status.containerStatuses[0].state.terminated}",
         &pod,
         "--timeout=60s",
     ]);
