@@ -19,8 +19,12 @@ const BUILD: [Package; 3] = [
 ];
 
 /// What only tests and benchmarks need, as the tool that a result is compared with.
-const TEST: [Package; 6] = [
+const TEST: [Package; 7] = [
     Package { name: "e2fsprogs", why: "tests make a small disk with it and fill it" },
+    Package {
+        name: "dnsmasq-base",
+        why: "tests ask it for addresses, as a DHCP server and router",
+    },
     Package { name: "openssl", why: "tests check certificates against it" },
     Package { name: "squashfs-tools", why: "tests read the root image with it" },
     Package { name: "iproute2", why: "tests and the baseline make network namespaces with it" },
@@ -32,11 +36,23 @@ const TEST: [Package; 6] = [
 const FUZZ: [Package; 1] =
     [Package { name: "g++", why: "the library that drives fuzz targets is written in C++" }];
 
+/// What tests run but no machine should have installed for it.
+const UNPACKED: [Package; 1] = [Package {
+    name: "chrony",
+    why: "tests ask it for the time; it is only unpacked, since installed it would replace the machine's own",
+}];
+
 /// Installs what is missing to build, and with `tests` what is missing to test.
 pub(crate) fn install(tests: bool) -> Result<()> {
     go()?;
     target()?;
-    packages(BUILD.iter().chain(if tests { TEST.as_slice() } else { &[] }))
+    packages(BUILD.iter().chain(if tests { TEST.as_slice() } else { &[] }))?;
+    if tests {
+        for package in UNPACKED.iter().filter(|package| !installed(package.name)) {
+            unpack(package)?;
+        }
+    }
+    Ok(())
 }
 
 /// Installs what is missing to fuzz.
@@ -54,6 +70,42 @@ fn packages(wanted: impl Iterator<Item = &'static Package>) -> Result<()> {
         let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
         apt(&[&["install", "-qy", "--no-install-recommends"], names.as_slice()].concat())?;
     }
+    Ok(())
+}
+
+/// Unpacks a package below `out/tools`, where tests look for what is not installed.
+fn unpack(package: &Package) -> Result<()> {
+    let directory = workspace::out().join("tools");
+    let stamp = directory.join(package.name);
+    if stamp.exists() {
+        return Ok(());
+    }
+    println!("unpacking {}: {}", package.name, package.why);
+    std::fs::create_dir_all(&directory).context("making out/tools")?;
+    apt(&["update", "-q"])?;
+    // Fetching needs no privilege, so it is done in place and as this user.
+    let status = Command::new("apt-get")
+        .current_dir(&directory)
+        .args(["download", "-q", package.name])
+        .status()
+        .context("starting apt-get; Ichor is built on Debian")?;
+    if !status.success() {
+        bail!("apt-get download {} failed; run as root: apt-get update", package.name);
+    }
+    let files = std::fs::read_dir(&directory).context("reading out/tools")?;
+    let prefix = format!("{}_", package.name);
+    for file in files.flatten() {
+        let name = file.file_name().to_string_lossy().into_owned();
+        if !(name.starts_with(&prefix) && name.ends_with(".deb")) {
+            continue;
+        }
+        let status = Command::new("dpkg-deb").arg("-x").arg(file.path()).arg(&directory).status();
+        if !status.context("starting dpkg-deb")?.success() {
+            bail!("{} cannot be unpacked", file.path().display());
+        }
+        std::fs::remove_file(file.path()).context("removing the fetched package")?;
+    }
+    std::fs::write(&stamp, "").context("marking the package as unpacked")?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 //! Start reading at [`Netlink`].
 
 mod address;
+mod bond;
 mod event;
 mod link;
 mod route;

@@ -10,11 +10,11 @@ use rtnetlink::packet_route::address::{
 };
 use rtnetlink::packet_route::link::VlanProtocol;
 use rtnetlink::{
-    LinkBond, LinkBridge, LinkDummy, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVlan, LinkVrf,
+    LinkBridge, LinkDummy, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVlan, LinkVrf,
     LinkWireguard,
 };
 
-use crate::{Netlink, NetlinkError};
+use crate::{Netlink, NetlinkError, bond};
 
 impl Netlink {
     async fn set(
@@ -102,7 +102,7 @@ impl Netlink {
         let message = match spec.kind.as_str() {
             "dummy" => LinkDummy::new(&spec.name).build(),
             "bridge" => LinkBridge::new(&spec.name).build(),
-            "bond" => LinkBond::new(&spec.name).build(),
+            "bond" => bond::message(spec),
             "wireguard" => LinkWireguard::new(&spec.name).build(),
             "vlan" => {
                 let vlan = spec.vlan.as_ref().ok_or_else(|| wrong("it has no VLAN settings"))?;

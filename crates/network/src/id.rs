@@ -1,7 +1,7 @@
 //! The ids of network resources.
 
 use resource::enums::{ConfigLayer, Family, RoutingTable};
-use resource::network::{RouteSpecSpec, RouteStatusSpec};
+use resource::network::{OperatorSpecSpec, RouteSpecSpec, RouteStatusSpec};
 use resource::types::NetIpPrefix;
 
 /// The id of an address.
@@ -14,6 +14,13 @@ pub fn address(link: &str, address: NetIpPrefix) -> String {
 #[must_use]
 pub fn layered(layer: ConfigLayer, id: &str) -> String {
     format!("{layer}/{id}")
+}
+
+/// The id of an operator.
+#[must_use]
+pub fn operator(spec: &OperatorSpecSpec) -> String {
+    let address = spec.vip.as_ref().map(|vip| format!("/{}", vip.ip)).unwrap_or_default();
+    format!("{}/{}{address}", spec.operator, spec.link_name)
 }
 
 /// The id of a wanted route.

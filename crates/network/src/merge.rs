@@ -3,8 +3,8 @@
 
 use resource::enums::ConfigLayer;
 use resource::network::{
-    AddressSpecSpec, HostnameSpecSpec, LinkSpecSpec, ResolverSpecSpec, RouteSpecSpec,
-    RoutingRuleSpecSpec, TimeServerSpecSpec,
+    AddressSpecSpec, HostnameSpecSpec, LinkSpecSpec, OperatorSpecSpec, ResolverSpecSpec,
+    RouteSpecSpec, RoutingRuleSpecSpec, TimeServerSpecSpec,
 };
 use resource::types::NetIp;
 
@@ -44,7 +44,7 @@ macro_rules! whole {
     )+ };
 }
 
-whole!(AddressSpecSpec, RouteSpecSpec, RoutingRuleSpecSpec);
+whole!(AddressSpecSpec, RouteSpecSpec, RoutingRuleSpecSpec, OperatorSpecSpec);
 
 impl Layered for HostnameSpecSpec {
     fn layer(&self) -> ConfigLayer {

@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 pub mod cgroup;
+pub mod clock;
 pub mod credentials;
 pub mod device;
 pub mod inotify;
@@ -17,9 +18,11 @@ pub mod loop_device;
 pub mod mount;
 pub mod namespace;
 pub mod netfilter;
+pub mod packet;
 pub mod process;
 #[cfg(feature = "async")]
 pub mod readiness;
+pub mod router;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod signal;

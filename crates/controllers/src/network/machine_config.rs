@@ -200,7 +200,7 @@ fn write(context: &Context, wanted: Wanted) -> Result<(), ControllerError> {
 }
 
 /// These, and no other specs of this controller.
-fn replace<S: Spec + Layered>(
+pub(super) fn replace<S: Spec + Layered>(
     context: &Context,
     specs: impl IntoIterator<Item = (String, S)>,
 ) -> Result<(), ControllerError> {

@@ -7,8 +7,8 @@ use ::network::merge::{Layered, merge};
 use ::runtime::StoreError;
 use ::runtime::controller::{Controller, Input, Next, Output, RegisterError, Runtime};
 use resource::network::{
-    AddressSpecSpec, HostnameSpecSpec, LinkSpecSpec, ResolverSpecSpec, RouteSpecSpec,
-    TimeServerSpecSpec,
+    AddressSpecSpec, HostnameSpecSpec, LinkSpecSpec, OperatorSpecSpec, ResolverSpecSpec,
+    RouteSpecSpec, TimeServerSpecSpec,
 };
 use resource::{Phase, Spec};
 
@@ -23,6 +23,7 @@ pub(super) fn register(controllers: &mut Runtime) -> Result<(), RegisterError> {
             id::address(&spec.link_name, spec.address)
         }))?
         .register(merger::<RouteSpecSpec>("network.RouteMergeController", id::route))?
+        .register(merger::<OperatorSpecSpec>("network.OperatorMergeController", id::operator))?
         .register(merger::<HostnameSpecSpec>("network.HostnameMergeController", |_| {
             "hostname".to_owned()
         }))?

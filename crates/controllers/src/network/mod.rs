@@ -1,21 +1,30 @@
 //! The network: what is wanted by layers, what the kernel has, and what others ask of it.
 //!
-//! Sources write layered specs into `network-config`; [`merge`] makes final specs in `network`;
+//! Sources write layered specs into `network-config`, operators among them, which ask the network itself;
+//! [`merge`] makes final specs in `network`;
 //! [`apply`] gives them to the kernel; [`status`] reports the kernel's state back.
 
 mod address;
 mod apply;
+mod cmdline;
+mod dhcp;
 mod files;
 mod kernel;
 mod machine_config;
 mod merge;
+mod operator;
+mod operator_config;
 mod prism;
 mod publish;
 mod ready;
+mod router;
 mod source;
 mod status;
+mod tasks;
 
 use ::runtime::controller::{RegisterError, Runtime};
+
+pub(crate) use dhcp::seed;
 
 use crate::Node;
 
@@ -29,14 +38,24 @@ const LAYERS: &str = "network-config";
 /// # Errors
 /// See [`crate::register`].
 pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
+    let arguments = cmdline::Arguments::of(node);
     controllers
         .register(status::LinkStatus::default())?
         .register(status::AddressStatus::default())?
         .register(status::RouteStatus::default())?
         .register(source::platform(node))?
-        .register(source::defaults(node))?
+        .register(source::defaults(node, arguments.clone()))?
         .register(machine_config::machine_config(node.config.clone()))?;
     merge::register(controllers)?;
+    // In a container, another system cares for links and their addresses.
+    if !node.platform.in_container() {
+        let operators = operator_config::operators(node.config.clone(), arguments.clone());
+        controllers
+            .register(cmdline::cmdline(arguments.clone()))?
+            .register(operators)?
+            .register(operator::Operators::default())?
+            .register(router::Routers::new(node, arguments))?;
+    }
     controllers
         .register(apply::LinkApply::default())?
         .register(apply::AddressApply::default())?

@@ -13,6 +13,7 @@ use resource::network::{
 };
 use resource::types::{NetIp, NetIpPrefix};
 
+use super::cmdline::Arguments;
 use super::{LAYERS, NETWORK};
 use crate::Node;
 use crate::plain::plain;
@@ -59,7 +60,7 @@ pub(super) fn platform(node: &Node) -> impl Controller {
 }
 
 /// The lowest layer: the loopback link, physical links up, public resolvers and time servers.
-pub(super) fn defaults(node: &Node) -> impl Controller {
+pub(super) fn defaults(node: &Node, arguments: Arguments) -> impl Controller {
     let six = node.paths.at("/proc/net/if_inet6").exists();
     plain(
         "network.DefaultConfigController",
@@ -71,7 +72,7 @@ pub(super) fn defaults(node: &Node) -> impl Controller {
             Output::shared::<TimeServerSpecSpec>(),
         ],
         move |context| {
-            links(context)?;
+            links(context, &arguments)?;
             loopback(context, six)?;
             let layer = ConfigLayer::DEFAULT;
             let id = id::layered(layer, "resolvers");
@@ -90,16 +91,16 @@ pub(super) fn defaults(node: &Node) -> impl Controller {
 }
 
 /// A device of its own, not made by software.
-fn is_physical(link: &LinkStatusSpec) -> bool {
+pub(super) fn is_physical(link: &LinkStatusSpec) -> bool {
     link.r#type == LinkType::ETHER && link.kind.is_empty()
 }
 
-fn links(context: &Context) -> Result<(), ControllerError> {
+fn links(context: &Context, arguments: &Arguments) -> Result<(), ControllerError> {
     let layer = ConfigLayer::DEFAULT;
     let mut kept = BTreeSet::new();
     for link in context.list::<LinkStatusSpec>(NETWORK) {
         let loopback = link.spec.flags.contains(LinkFlags::LOOPBACK);
-        if !loopback && !is_physical(&link.spec) {
+        if !loopback && (!is_physical(&link.spec) || arguments.ignores(link.id())) {
             continue;
         }
         let id = id::layered(layer, link.id());

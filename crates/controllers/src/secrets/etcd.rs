@@ -11,6 +11,7 @@ use resource::secrets::{EtcdCertsSpec, EtcdRootSpec};
 
 use super::kept;
 use super::leaf::{self, Wanted};
+use super::os::{clock, is_synced};
 use super::renew::Renewal;
 use super::sans::fqdn;
 use crate::kubernetes::addresses::NO_KUBERNETES_ACCUMULATIVE;
@@ -59,6 +60,9 @@ fn run(context: &Context, paths: &Paths) -> Result<Next, ControllerError> {
         ));
         return Ok(Next::OnChange);
     };
+    if !is_synced(context) {
+        return Ok(Next::OnChange);
+    }
     let Some(authority) = leaf::authority(&root.spec.etcd_ca)? else {
         return Err(ControllerError::message(
             "the machine configuration has no key of etcd's authority; a control plane node needs cluster.etcd.ca with crt and key",
@@ -90,6 +94,7 @@ pub(crate) fn controller(node: &Node) -> Plain<Run> {
         "secrets.EtcdController",
         vec![
             Input::weak::<EtcdRootSpec>("secrets").with_id("etcd"),
+            clock(),
             Input::weak::<HostnameStatusSpec>("network").with_id("hostname"),
             Input::weak::<NodeAddressSpec>("network").with_id(NO_KUBERNETES_ACCUMULATIVE),
         ],

@@ -27,7 +27,7 @@ use tokio_rustls::TlsConnector;
 use tonic::transport::Endpoint;
 
 use super::leaf::{self, LeafPlan, Wanted};
-use super::os::{now, until};
+use super::os::{clock, is_synced, now, until};
 use crate::Node;
 use crate::config::active::{Active, NAMESPACE};
 use crate::runtime::service::error_chain;
@@ -206,6 +206,7 @@ impl Controller for Joining {
             Input::weak::<OSRootSpec>("secrets").with_id("os"),
             Input::weak::<CertSANSpec>("secrets").with_id("api"),
             Input::weak::<EndpointSpec>("controlplane"),
+            clock(),
             Input::weak::<MachineTypeSpec>(NAMESPACE).with_id("machine-type"),
         ]
     }
@@ -229,6 +230,9 @@ impl Controller for Joining {
             if machine_type.spec.machine_type != MachineType::WORKER
                 || !root.spec.issuing_ca.key.0.is_empty()
             {
+                return Ok(Next::OnChange);
+            }
+            if !is_synced(context) {
                 return Ok(Next::OnChange);
             }
             let wanted = Wanted::server(&sans.spec);

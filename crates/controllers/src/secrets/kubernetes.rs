@@ -17,6 +17,7 @@ use resource::types::{NetIp, PemEncodedCertificate, PemEncodedCertificateAndKey}
 
 use super::kept;
 use super::leaf::{self, Wanted};
+use super::os::{clock, is_synced};
 use super::renew::Renewal;
 use super::sans::fqdn;
 use crate::kubernetes::addresses::NO_KUBERNETES_ACCUMULATIVE;
@@ -128,6 +129,9 @@ fn certificates(context: &Context, paths: &Paths) -> Result<Next, ControllerErro
         context.waiting(&Condition::resource::<CertSANSpec>("secrets", "k8s"));
         return Ok(Next::OnChange);
     };
+    if !is_synced(context) {
+        return Ok(Next::OnChange);
+    }
     let authority = issuing(&root.spec)?;
     let Some(aggregator) = leaf::authority(&root.spec.aggregator_ca)? else {
         return Err(ControllerError::message(
@@ -210,6 +214,9 @@ fn kubeconfigs(context: &Context, paths: &Paths) -> Result<Next, ControllerError
         context.waiting(&Condition::resource::<KubernetesRootSpec>("secrets", "k8s"));
         return Ok(Next::OnChange);
     };
+    if !is_synced(context) {
+        return Ok(Next::OnChange);
+    }
     let root = &root.spec;
     let authority = issuing(root)?;
     let present = context.get::<KubernetesCertsSpec>("secrets", ID);
@@ -267,13 +274,13 @@ pub(crate) fn controllers(node: &Node) -> [Plain<Run>; 3] {
         ),
         plain(
             "secrets.KubernetesDynamicCertsController",
-            vec![root(), Input::weak::<CertSANSpec>("secrets").with_id("k8s")],
+            vec![root(), clock(), Input::weak::<CertSANSpec>("secrets").with_id("k8s")],
             vec![Output::exclusive::<KubernetesDynamicCertsSpec>()],
             Box::new(move |context: &Context| certificates(context, &certificate_paths)) as Run,
         ),
         plain(
             "secrets.KubernetesController",
-            vec![root()],
+            vec![root(), clock()],
             vec![Output::exclusive::<KubernetesCertsSpec>()],
             Box::new(move |context: &Context| kubeconfigs(context, &kubeconfig_paths)) as Run,
         ),

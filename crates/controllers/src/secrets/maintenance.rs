@@ -11,7 +11,7 @@ use resource::secrets::{APICertsSpec, CertSANSpec, MaintenanceRootSpec, OSRootSp
 use resource::types::{PemEncodedCertificate, PemEncodedCertificateAndKey};
 
 use super::leaf::{self, LeafPlan, Wanted};
-use super::os::{now, until};
+use super::os::{clock, now, until};
 use super::sans;
 use crate::plain::plain;
 
@@ -81,6 +81,8 @@ pub(super) fn register(controllers: &mut Runtime) -> Result<(), RegisterError> {
         "secrets.MaintenanceController",
         vec![
             Input::weak::<MaintenanceServiceRequestSpec>("runtime"),
+            // It does not wait for the clock, without which a machine could not be configured to have one.
+            clock(),
             Input::weak::<HostnameStatusSpec>("network").with_id("hostname"),
             Input::weak::<NodeAddressSpec>("network").with_id("accumulative"),
         ],

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ::runtime::Condition;
 use ::runtime::controller::{
     Context, ControllerError, Input, Next, Output, RegisterError, Runtime,
 };
@@ -104,8 +105,21 @@ fn register_sans(controllers: &mut Runtime) -> Result<(), RegisterError> {
     Ok(())
 }
 
-fn is_synced(context: &Context) -> bool {
-    context.get::<time::StatusSpec>("runtime", "node").is_some_and(|status| status.spec.synced)
+/// Whether the clock is right. Who issues certificates asks before, and lists [`clock`] among its inputs, so that it
+/// looks again when the clock has jumped.
+pub(super) fn is_synced(context: &Context) -> bool {
+    let synced = |status: resource::Resource<time::StatusSpec>| status.spec.synced;
+    if context.get::<time::StatusSpec>("runtime", "node").is_some_and(synced) {
+        return true;
+    }
+    let state = "is synced";
+    context.waiting(&Condition::resource_state::<time::StatusSpec>("runtime", "node", state));
+    false
+}
+
+/// What is known about the clock, as an input.
+pub(super) fn clock() -> Input {
+    Input::weak::<time::StatusSpec>("runtime").with_id("node")
 }
 
 /// Keeps the present certificate or issues a new one; also says when to look again.
@@ -135,7 +149,7 @@ fn register_api(controllers: &mut Runtime) -> Result<(), RegisterError> {
         vec![
             Input::weak::<OSRootSpec>("secrets").with_id("os"),
             Input::weak::<CertSANSpec>("secrets").with_id("api"),
-            Input::weak::<time::StatusSpec>("runtime").with_id("node"),
+            clock(),
             Input::weak::<MachineTypeSpec>(NAMESPACE).with_id("machine-type"),
         ],
         // Workers get theirs from another controller, through trustd.
@@ -191,7 +205,7 @@ fn register_trustd(controllers: &mut Runtime) -> Result<(), RegisterError> {
         vec![
             Input::weak::<OSRootSpec>("secrets").with_id("os"),
             Input::weak::<CertSANSpec>("secrets").with_id("api"),
-            Input::weak::<time::StatusSpec>("runtime").with_id("node"),
+            clock(),
             Input::weak::<MachineTypeSpec>(NAMESPACE).with_id("machine-type"),
         ],
         vec![Output::exclusive::<TrustdCertsSpec>()],
