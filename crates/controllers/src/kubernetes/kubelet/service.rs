@@ -134,7 +134,7 @@ impl KubeletService {
 
     fn service(&self) -> Spec {
         let (store, grants) = (self.node.store.clone(), self.grants.clone());
-        let log = self.node.log("kubelet");
+        let log = self.node.lasting_log("kubelet");
         let make = move || {
             let container = store
                 .get::<KubeletSpecSpec>("k8s", "kubelet")
