@@ -11,7 +11,9 @@ pub mod fat;
 pub mod gpt;
 pub mod guid;
 pub mod iso;
+pub mod meta;
 mod piece;
+pub mod probe;
 pub mod tree;
 
 mod bytes;
