@@ -15,6 +15,7 @@ pub mod meta;
 mod piece;
 pub mod probe;
 pub mod tree;
+pub mod volume;
 
 mod bytes;
 

@@ -176,6 +176,14 @@ impl Table {
         self.geometry.offset(gained)
     }
 
+    /// Takes attribute bits from a partition; says whether it had any of them.
+    pub fn clear_attributes(&mut self, number: u32, bits: u64) -> bool {
+        let Some(partition) = self.partitions.get_mut(&number) else { return false };
+        let had = partition.attributes & bits != 0;
+        partition.attributes &= !bits;
+        had
+    }
+
     /// Makes the table one for a disk of another size, as after writing an image to a larger disk.
     ///
     /// # Errors

@@ -8,15 +8,15 @@ use std::process::{Command, Output};
 use storage::Piece;
 
 /// An image file that goes with its directory.
-pub struct Image {
+pub(crate) struct Image {
     #[allow(dead_code, reason = "not every test puts files next to the image")]
-    pub directory: tempfile::TempDir,
-    pub path: PathBuf,
+    pub(crate) directory: tempfile::TempDir,
+    pub(crate) path: PathBuf,
 }
 
 /// A file of `size` bytes with these pieces. Before that it is full of ones where a piece will be,
 /// so that a piece that relies on zeros shows.
-pub fn image<'a>(size: u64, pieces: impl Iterator<Item = Piece<'a>>) -> Image {
+pub(crate) fn image<'a>(size: u64, pieces: impl Iterator<Item = Piece<'a>>) -> Image {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("image");
     let file = File::create(&path).unwrap();
@@ -29,7 +29,7 @@ pub fn image<'a>(size: u64, pieces: impl Iterator<Item = Piece<'a>>) -> Image {
 }
 
 /// Runs a reference tool, which must be installed.
-pub fn run(program: &str, arguments: &[&str], image: &Path) -> Output {
+pub(crate) fn run(program: &str, arguments: &[&str], image: &Path) -> Output {
     let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
     let mut command = Command::new(program);
     command.env("PATH", path).env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
@@ -38,7 +38,7 @@ pub fn run(program: &str, arguments: &[&str], image: &Path) -> Output {
 }
 
 /// What a tool prints when it is content with the image.
-pub fn accepted(program: &str, arguments: &[&str], image: &Path) -> String {
+pub(crate) fn accepted(program: &str, arguments: &[&str], image: &Path) -> String {
     let output = run(program, arguments, image);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let error = String::from_utf8_lossy(&output.stderr);
