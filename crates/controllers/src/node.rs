@@ -115,6 +115,8 @@ pub struct Node {
     pub logs: log::Registry,
     /// What happened when, and what it waited for.
     pub timeline: Timeline,
+    /// Told when a block device comes, changes or goes: whoever receives the kernel's events counts on.
+    pub block_changes: Arc<watch::Sender<u64>>,
     /// What the node runs on.
     pub platform: Arc<Platform>,
     /// Where things are.
@@ -140,6 +142,7 @@ impl Node {
             services,
             events,
             timeline,
+            block_changes: Arc::default(),
             platform: Arc::new(platform),
             paths: Arc::new(paths),
             etcd: crate::etcd::Handle::default(),
