@@ -50,7 +50,7 @@ fn files<'a>(tree: &Tree<'a>, above: &str, found: &mut Vec<(String, &'a [u8])>) 
 
 #[test]
 fn the_tools_read_what_is_written() {
-    let kernel: Vec<u8> = (0..3_000_001_u32).map(|at| (at / 7) as u8).collect();
+    let kernel: Vec<u8> = (0..3_000_001_u32).map(|at| (at / 7).to_le_bytes()[0]).collect();
     let tree = tree(&kernel);
     for (size, sector_size) in [
         (64 * MIB, 512),

@@ -55,7 +55,7 @@ impl Shape {
     fn of(blocks: u64) -> Self {
         let groups = blocks.div_ceil(GROUP_BLOCKS);
         // An inode for each 16 KiB, for fewer of the bytes where files tend to be large.
-        let group_inodes = match blocks * BLOCK >> 40 {
+        let group_inodes = match (blocks * BLOCK) >> 40 {
             _ if groups == 1 => (blocks / 4).next_multiple_of(BLOCK / INODE_SIZE),
             0..4 => 8192,
             4..16 => 4096,
@@ -79,10 +79,10 @@ impl Shape {
             reserved,
             journal: match blocks {
                 ..0x8000 => 1024,
-                ..0x4_0000 => 4096,
-                ..0x8_0000 => 8192,
-                ..0x40_0000 => 16384,
-                ..0x80_0000 => 32768,
+                0x8000..0x4_0000 => 4096,
+                0x4_0000..0x8_0000 => 8192,
+                0x8_0000..0x40_0000 => 16384,
+                0x40_0000..0x80_0000 => 32768,
                 _ => 65536,
             },
         }
@@ -98,7 +98,7 @@ impl Shape {
     pub(super) fn has_superblock(group: u64) -> bool {
         let power = |base: u64| {
             let mut value = group;
-            while value > 1 && value % base == 0 {
+            while value > 1 && value.is_multiple_of(base) {
                 value /= base;
             }
             value == 1

@@ -321,7 +321,7 @@ fn date(seconds: i64) -> [u8; 4] {
     let bits = |value: i8| u16::try_from(value).unwrap_or(0);
     let year = u16::try_from(time.year().saturating_sub(1980)).unwrap_or(0);
     let date = year << 9 | bits(time.month()) << 5 | bits(time.day());
-    let clock = bits(time.hour()) << 11 | bits(time.minute()) << 5 | bits(time.second()) / 2;
+    let clock = (bits(time.hour()) << 11) | (bits(time.minute()) << 5) | (bits(time.second()) / 2);
     let ([clock_low, clock_high], [date_low, date_high]) =
         (clock.to_le_bytes(), date.to_le_bytes());
     [clock_low, clock_high, date_low, date_high]

@@ -65,7 +65,7 @@ pub(super) fn short(name: &str, taken: &BTreeSet<Short>) -> Option<(Short, bool)
 /// The entries that hold a long name, in the order of the disk: the last part comes first.
 pub(super) fn long_entries(name: &str, short: &Short) -> Vec<[u8; 32]> {
     let mut units: Vec<u16> = name.encode_utf16().collect();
-    if units.len() % UNITS != 0 {
+    if !units.len().is_multiple_of(UNITS) {
         units.push(0);
         units.resize(units.len().next_multiple_of(UNITS), 0xffff);
     }
