@@ -12,15 +12,14 @@ struct Package {
     why: &'static str,
 }
 
-const BUILD: [Package; 3] = [
+const BUILD: &[Package] = &[
     Package { name: "gcc", why: "Rust and runc link with it" },
     Package { name: "musl-tools", why: "the C parts of static programs are compiled with it" },
     Package { name: "libseccomp-dev", why: "runc filters system calls with it" },
 ];
 
 /// What only tests and benchmarks need, as the tool that a result is compared with.
-const TEST: [Package; 7] = [
-    Package { name: "e2fsprogs", why: "tests make a small disk with it and fill it" },
+const TEST: &[Package] = &[
     Package {
         name: "dnsmasq-base",
         why: "tests ask it for addresses, as a DHCP server and router",
@@ -29,7 +28,13 @@ const TEST: [Package; 7] = [
     Package { name: "squashfs-tools", why: "tests read the root image with it" },
     Package { name: "iproute2", why: "tests and the baseline make network namespaces with it" },
     Package { name: "nftables", why: "tests read firewall rules with it" },
-    Package { name: "util-linux", why: "tests enter namespaces with it" },
+    Package { name: "util-linux", why: "tests enter namespaces and probe images with it" },
+    Package { name: "gdisk", why: "tests check partition tables with it" },
+    Package { name: "dosfstools", why: "tests check FAT32 file systems with it" },
+    Package { name: "mtools", why: "tests read files from FAT32 file systems with it" },
+    Package { name: "e2fsprogs", why: "tests make, fill and check ext4 file systems with it" },
+    Package { name: "xfsprogs", why: "tests make XFS file systems with it, to find them" },
+    Package { name: "xorriso", why: "tests read ISO images with it" },
 ];
 
 /// What only fuzzing needs.
@@ -46,7 +51,7 @@ const UNPACKED: [Package; 1] = [Package {
 pub(crate) fn install(tests: bool) -> Result<()> {
     go()?;
     target()?;
-    packages(BUILD.iter().chain(if tests { TEST.as_slice() } else { &[] }))?;
+    packages(BUILD.iter().chain(if tests { TEST } else { &[] }))?;
     if tests {
         for package in UNPACKED.iter().filter(|package| !installed(package.name)) {
             unpack(package)?;

@@ -3,6 +3,7 @@
 //! A controller's `plan` is pure and table-tested, its `apply` thin. Start reading at [`Node`] for what controllers
 //! carry and [`runtime::service`] for how services run. Must never: be depended on by another edge crate.
 
+pub mod block;
 pub mod cluster;
 pub mod config;
 pub mod container;
@@ -32,6 +33,7 @@ pub use plain::{Plain, plain};
 pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
     config::register(controllers, node)?;
     devices::register(controllers, node)?;
+    block::register(controllers, node)?;
     runtime::register(controllers, node)?;
     cluster::register(controllers, node)?;
     time::register(controllers, node)?;

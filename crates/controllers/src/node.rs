@@ -129,6 +129,8 @@ pub struct Node {
     pub var_ready: Arc<watch::Sender<bool>>,
     /// What happened when, and what it waited for.
     pub timeline: Timeline,
+    /// Told when a block device comes, changes or goes: whoever receives the kernel's events counts on.
+    pub block_changes: Arc<watch::Sender<u64>>,
     /// What the node runs on.
     pub platform: Arc<Platform>,
     /// What the kernel's command line says to the node; nothing in a container.
@@ -160,6 +162,7 @@ impl Node {
             services,
             events,
             timeline,
+            block_changes: Arc::default(),
             platform: Arc::new(platform),
             paths: Arc::new(paths),
             etcd: crate::etcd::Handle::default(),

@@ -8,6 +8,7 @@
 //! Start reading at [`process`] (starting and watching programs), [`mount`] and [`namespace`].
 #![allow(unsafe_code)]
 
+pub mod block;
 pub mod cgroup;
 pub mod clock;
 pub mod console;

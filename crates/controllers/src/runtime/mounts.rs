@@ -39,8 +39,11 @@ fn plan(table: &[MountPoint]) -> Vec<(&'static str, MountStatusSpec)> {
 pub(super) fn register(controllers: &mut Runtime, _: &Node) -> Result<(), RegisterError> {
     controllers.register(plain(
         "runtime.MountStatusController",
-        // Volumes are mounted before machined starts, or by what services wait for.
-        vec![Input::weak::<ServiceSpec>("runtime").with_id("cri")],
+        // A container's volumes are mounted before machined starts, a machine's by machined.
+        vec![
+            Input::weak::<ServiceSpec>("runtime").with_id("cri"),
+            Input::weak::<resource::block::MountStatusSpec>("runtime"),
+        ],
         vec![Output::exclusive::<MountStatusSpec>()],
         |context: &Context| -> Result<Next, ControllerError> {
             let wanted = plan(&sys::mount::table()?);
