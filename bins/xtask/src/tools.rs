@@ -19,13 +19,18 @@ const BUILD: [Package; 3] = [
 ];
 
 /// What only tests and benchmarks need, as the tool that a result is compared with.
-const TEST: [Package; 6] = [
-    Package { name: "e2fsprogs", why: "tests make a small disk with it and fill it" },
+const TEST: [Package; 11] = [
     Package { name: "openssl", why: "tests check certificates against it" },
     Package { name: "squashfs-tools", why: "tests read the root image with it" },
     Package { name: "iproute2", why: "tests and the baseline make network namespaces with it" },
     Package { name: "nftables", why: "tests read firewall rules with it" },
-    Package { name: "util-linux", why: "tests enter namespaces with it" },
+    Package { name: "util-linux", why: "tests enter namespaces and probe images with it" },
+    Package { name: "gdisk", why: "tests check partition tables with it" },
+    Package { name: "dosfstools", why: "tests check FAT32 file systems with it" },
+    Package { name: "mtools", why: "tests read files from FAT32 file systems with it" },
+    Package { name: "e2fsprogs", why: "tests make, fill and check ext4 file systems with it" },
+    Package { name: "xfsprogs", why: "tests make XFS file systems with it, to find them" },
+    Package { name: "xorriso", why: "tests read ISO images with it" },
 ];
 
 /// What only fuzzing needs.
