@@ -19,7 +19,7 @@ const BUILD: [Package; 3] = [
 ];
 
 /// What only tests and benchmarks need, as the tool that a result is compared with.
-const TEST: [Package; 11] = [
+const TEST: [Package; 14] = [
     Package { name: "openssl", why: "tests check certificates against it" },
     Package { name: "squashfs-tools", why: "tests read the root image with it" },
     Package { name: "iproute2", why: "tests and the baseline make network namespaces with it" },
@@ -31,6 +31,9 @@ const TEST: [Package; 11] = [
     Package { name: "e2fsprogs", why: "tests make, fill and check ext4 file systems with it" },
     Package { name: "xfsprogs", why: "tests make XFS file systems with it, to find them" },
     Package { name: "xorriso", why: "tests read ISO images with it" },
+    Package { name: "binutils", why: "tests read unified kernel images with its objdump" },
+    Package { name: "cpio", why: "tests read the first file system with it" },
+    Package { name: "kmod", why: "tests compare lists of kernel modules with those of its depmod" },
 ];
 
 /// What only fuzzing needs.
