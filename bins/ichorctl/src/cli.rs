@@ -71,6 +71,8 @@ commands! {
     Get(command::get::Args) => command::get::run,
     /// Check whether the cluster is well, or show how it started
     Health(command::health::Args) => command::health::run,
+    /// Make images that machines start from
+    Image(command::image::Args) => |arguments, _| command::image::run(&arguments),
     /// Give the pods of manifests access to the machines' API
     Inject(command::inject::Args) => command::inject::run,
     /// Look into a machine's controllers

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use image::component::{Event, Workshop};
-use image::pins::Pins;
+use image::pins::{Pins, ProfilePin};
 use image::root::{self, Content};
 use image::sbom;
 use image::store::Store;
@@ -18,10 +18,13 @@ use crate::{tools, workspace};
 /// The programs that are built for nodes and users.
 const PROGRAMS: [&str; 3] = ["init", "machined", "ichorctl"];
 
-/// The level of compression of the root image: beyond it the time grows and the size hardly shrinks.
-const COMPRESSION: u32 = 19;
+/// The profile of virtual machines, which is built unless another one is asked for.
+pub(crate) const CLOUD: &str = "cloud";
 
-fn workshop(report: &dyn Fn(Event<'_>)) -> Result<Workshop<'_>> {
+/// The level of compression of the root image: beyond it the time grows and the size hardly shrinks.
+pub(crate) const COMPRESSION: u32 = 19;
+
+pub(crate) fn workshop(report: &dyn Fn(Event<'_>)) -> Result<Workshop<'_>> {
     let sources = workspace::components();
     Ok(Workshop::new(Pins::read(&sources)?, sources, Store::of_user()?, report))
 }
@@ -173,21 +176,36 @@ pub(crate) fn image(progress: &Progress) -> Result<()> {
     let report = |event: Event<'_>| progress.show(&event);
     let workshop = workshop(&report)?;
     let directory = workspace::out().join("image");
-    fs::create_dir_all(&directory).with_context(|| format!("making {}", directory.display()))?;
+    root(&workshop, workshop.pins().profile(CLOUD)?, &directory)?;
+    Ok(())
+}
+
+/// Makes the root image and the bill of materials of a profile in this directory.
+pub(crate) fn root(
+    workshop: &Workshop<'_>,
+    profile: &ProfilePin,
+    directory: &Path,
+) -> Result<PathBuf> {
+    fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
     let bin = workspace::out().join("bin");
     let content = Content {
         init: bin.join("init"),
         machined: bin.join("machined"),
         version: workspace::VERSION.to_owned(),
-        sbom: sbom::build(&workshop, &workspace::root(), &PROGRAMS, workspace::VERSION)?,
+        sbom: sbom::build(workshop, &workspace::root(), &PROGRAMS, profile, workspace::VERSION)?,
         compression: COMPRESSION,
     };
     let path = directory.join("sbom.spdx.json");
     fs::write(&path, &content.sbom).with_context(|| format!("writing {}", path.display()))?;
     let path = directory.join("root.sqfs");
-    place(&root::build(&workshop, &content)?, &path)?;
-    println!("  out/image/root.sqfs  {}", size(&path)?);
-    Ok(())
+    place(&root::build(workshop, &content)?, &path)?;
+    println!("  {}  {}", shown(&path), size(&path)?);
+    Ok(path)
+}
+
+/// A path as a user of the checkout names it.
+pub(crate) fn shown(path: &Path) -> String {
+    path.strip_prefix(workspace::root()).unwrap_or(path).display().to_string()
 }
 
 /// Copies a file beside its place and moves it there, so that one in use is not disturbed.
@@ -198,7 +216,7 @@ fn place(from: &Path, to: &Path) -> Result<()> {
     fs::rename(&beside, to).with_context(|| format!("moving {} into place", to.display()))
 }
 
-fn size(path: &Path) -> Result<String> {
+pub(crate) fn size(path: &Path) -> Result<String> {
     let bytes = fs::metadata(path).with_context(|| format!("reading {}", path.display()))?.len();
     Ok(format!("{}.{:02} MB", bytes / 1_000_000, bytes % 1_000_000 / 10_000))
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use crate::progress::{Progress, seconds};
-use crate::{build, tools, workspace};
+use crate::{build, machine, tools, workspace};
 
 /// How long each fuzz target runs, in seconds.
 const FUZZ_SECONDS: u32 = 60;
@@ -17,7 +17,9 @@ const FUZZ_SECONDS: u32 = 60;
 /// Builds everything, because tests of the whole system use it, and runs every test.
 pub(crate) fn test() -> Result<()> {
     tools::install(true)?;
-    build::all(&Progress::new(4))?;
+    let progress = Progress::new(5);
+    build::all(&progress)?;
+    progress.phase("machine images", || machine::build(&progress, &[]))?;
     let mut cargo = Command::new("cargo");
     cargo.current_dir(workspace::root()).env("ICHOR_COMPONENTS", build::linked()?);
     cargo.args(["test", "--workspace", "--locked", "--no-fail-fast"]);

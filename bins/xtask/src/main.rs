@@ -7,6 +7,7 @@
 mod build;
 mod check;
 mod cluster;
+mod machine;
 mod pin;
 mod progress;
 mod tools;
@@ -28,6 +29,7 @@ cargo xtask COMMAND
   components   build the pinned parts [NAME …] and kubectl            -> out/bin/kubectl
   cache        make the image cache                                   -> out/image/cache
   image        make the root image and the bill of materials          -> out/image
+  machine      make what machines of a profile start from, [PROFILE]  -> out/image
   check-cache  check every blob of the image cache against its digest
   where        print the path of a component's program, COMPONENT/FILE
   test         build everything and run every test
@@ -63,6 +65,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "components" => progress.phase("components", || build::components(&progress, rest)),
         "cache" => progress.phase("image cache", || build::cache(&progress)),
         "image" => progress.phase("root image", || build::image(&progress)),
+        "machine" => progress.phase("machine images", || machine::build(&progress, rest)),
         "where" => build::locate(rest),
         "check-cache" => build::check_cache(),
         "pin" => pin::renew(),

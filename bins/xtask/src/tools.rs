@@ -35,6 +35,9 @@ const TEST: &[Package] = &[
     Package { name: "e2fsprogs", why: "tests make, fill and check ext4 file systems with it" },
     Package { name: "xfsprogs", why: "tests make XFS file systems with it, to find them" },
     Package { name: "xorriso", why: "tests read ISO images with it" },
+    Package { name: "binutils", why: "tests read unified kernel images with its objdump" },
+    Package { name: "cpio", why: "tests read the first file system with it" },
+    Package { name: "kmod", why: "tests compare lists of kernel modules with those of its depmod" },
 ];
 
 /// What only fuzzing needs.

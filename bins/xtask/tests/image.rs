@@ -129,7 +129,7 @@ fn root_image_is_the_same_when_built_in_another_directory() {
     };
     let tree = root::tree(&workshop(Store::of_user().unwrap(), &|_| ()), &content).unwrap();
     let again = elsewhere.path().join("again.sqfs");
-    squashfs::write(&tree, &again, content.compression).unwrap();
+    squashfs::write(&tree, None, &again, content.compression).unwrap();
     let same = fs::read(&again).unwrap() == fs::read(out("image/root.sqfs")).unwrap();
     assert!(same, "the root image differs from out/image/root.sqfs");
 }

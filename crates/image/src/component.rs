@@ -139,17 +139,18 @@ impl<'a> Workshop<'a> {
         let mut debian = Debian::default();
         for pin in &self.pins.debian {
             let label = format!("{} {}", pin.package, pin.version);
-            let part = self.reported(&label, || Ok(crate::debian::fetch(&self.store, pin)?))?;
+            let part = self.reported(&label, || crate::debian::fetch(&self.store, pin))?;
             debian.add(&part, pin)?;
         }
         Ok(self.debian.get_or_init(|| debian))
     }
 
-    fn reported(
+    /// Builds a part and reports it.
+    pub(crate) fn reported<E>(
         &self,
         part: &str,
-        build: impl FnOnce() -> Result<Part, ComponentError>,
-    ) -> Result<PathBuf, ComponentError> {
+        build: impl FnOnce() -> Result<Part, E>,
+    ) -> Result<PathBuf, E> {
         (self.report)(Event::Begun { part });
         let built = build()?;
         (self.report)(Event::Done { part, built: built.built });

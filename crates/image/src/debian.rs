@@ -38,7 +38,7 @@ pub enum DebianError {
     /// Fetching or unpacking it failed.
     #[error(
         "the Debian package {package} {version} cannot be had; if the package lists are old, \
-         run: apt-get update; if the archive has moved on, pin what it offers: cargo xtask pin"
+         run: apt-get update; if the archive has moved on, pin what it offers: make pins"
     )]
     Fetch {
         /// The package.

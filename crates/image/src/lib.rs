@@ -8,8 +8,13 @@
 pub mod cache;
 pub mod component;
 pub mod debian;
+pub mod drivers;
 pub mod elf;
 mod go;
+pub mod initramfs;
+pub mod kernel;
+pub mod machine;
+pub mod media;
 pub mod pins;
 pub mod root;
 mod rustc;

@@ -21,8 +21,10 @@ pub struct Pins {
     pub go: Vec<GoPin>,
     /// Small programs of our own that go into images.
     pub rust: Vec<RustPin>,
-    /// The kernel.
-    pub kernel: DebianPin,
+    /// The boot loader and the stub of unified kernel images.
+    pub loader: DebianPin,
+    /// The kinds of machines that images are made for.
+    pub profile: Vec<ProfilePin>,
     /// Packages whose files go into images.
     pub debian: Vec<DebianPin>,
     /// The layers of images.
@@ -84,6 +86,29 @@ pub struct DebianPin {
     pub version: String,
     /// The SHA-256 of its file.
     pub sha256: String,
+    /// The package that depends on the newest one of its kind, when the version is part of the
+    /// package's name.
+    pub newest: Option<String>,
+}
+
+/// A kind of machines that images are made for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfilePin {
+    /// What it is called.
+    pub name: String,
+    /// The kernel with its modules.
+    pub kernel: DebianPin,
+    /// Packages whose firmware goes into the image.
+    #[serde(default)]
+    pub firmware: Vec<DebianPin>,
+    /// Modules that are left out: directories and files below the directory of modules.
+    #[serde(default)]
+    pub without: Vec<String>,
+    /// The kernel's arguments, after those that every image has.
+    pub arguments: String,
+    /// How long the boot loader shows its menu, in seconds; 0 only shows it while a key is held.
+    pub menu: u32,
 }
 
 /// A layer of one or more images.
@@ -153,6 +178,14 @@ pub enum PinsError {
         /// The name.
         name: String,
     },
+    /// No kind of machines is called that.
+    #[error("no profile is called `{name}`; there are: {known}")]
+    Profile {
+        /// The name.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
     /// An image's name is not a full name.
     #[error("components.toml names an image badly")]
     Name(#[from] registry::reference::ReferenceError),
@@ -168,6 +201,21 @@ impl Pins {
             .map_err(|source| PinsError::Parse { path, source: Box::new(source) })?;
         pins.check()?;
         Ok(pins)
+    }
+
+    /// Every pinned Debian package, also those that only some images need.
+    pub fn packages(&self) -> impl Iterator<Item = &DebianPin> {
+        let machines = self.profile.iter().flat_map(ProfilePin::packages);
+        self.debian.iter().chain([&self.loader]).chain(machines)
+    }
+
+    /// The kind of machines of this name.
+    pub fn profile(&self, name: &str) -> Result<&ProfilePin, PinsError> {
+        let known = || self.profile.iter().map(|profile| profile.name.as_str());
+        self.profile.iter().find(|profile| profile.name == name).ok_or_else(|| PinsError::Profile {
+            name: name.to_owned(),
+            known: known().collect::<Vec<_>>().join(", "),
+        })
     }
 
     fn check(&self) -> Result<(), PinsError> {
@@ -209,6 +257,13 @@ impl GoPin {
     }
 }
 
+impl ProfilePin {
+    /// The packages that only this kind of machines has.
+    pub fn packages(&self) -> impl Iterator<Item = &DebianPin> {
+        [&self.kernel].into_iter().chain(&self.firmware)
+    }
+}
+
 impl ImagePin {
     /// The image's names, parsed.
     pub fn references(&self) -> Result<Vec<Reference>, registry::reference::ReferenceError> {
@@ -232,9 +287,17 @@ mod tests {
             let proof = format!("{} {} h1:", go.module, go.version);
             assert!(sums.contains(&proof), "go.sum of {} does not prove {proof}", go.name);
         }
-        for debian in pins.debian.iter().chain([&pins.kernel]) {
+        for debian in pins.packages() {
             assert_eq!(debian.sha256.len(), 64, "{}", debian.package);
         }
+    }
+
+    #[test]
+    fn profiles_have_names() {
+        let pins = Pins::read(&committed()).unwrap();
+        assert_eq!(pins.profile("cloud").unwrap().name, "cloud");
+        let error = pins.profile("mettal").unwrap_err().to_string();
+        assert_eq!(error, "no profile is called `mettal`; there are: cloud, metal");
     }
 
     #[test]

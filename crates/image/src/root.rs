@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use boot::release::Release;
 use registry::digest::Digest;
 use registry::layer::{Entry, Layer, Source};
 
@@ -86,6 +87,15 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("opt/cni/bin/portmap", "cni/portmap"),
 ];
 
+/// Files that change with every build of ours.
+const OURS: [&str; 4] = ["usr/bin/init", "usr/bin/machined", OS_RELEASE, SBOM];
+
+/// Where the system says what it is called.
+const OS_RELEASE: &str = "usr/lib/os-release";
+
+/// Where the bill of materials is.
+const SBOM: &str = "usr/share/spdx/ichor.spdx.json";
+
 /// Files of Debian packages: portmap calls nft.
 const DEBIAN: [&str; 1] = ["/usr/sbin/nft"];
 
@@ -160,8 +170,9 @@ pub fn tree(workshop: &Workshop<'_>, content: &Content) -> Result<Layer, RootErr
     tree.file("etc/passwd", text(PASSWD), 0o644);
     tree.file("etc/group", text(GROUP), 0o644);
     tree.file("etc/nsswitch.conf", text("passwd: files\ngroup: files\nhosts: files dns\n"), 0o644);
-    tree.file("usr/lib/os-release", text(&os_release(&content.version)), 0o644);
-    tree.file("usr/share/spdx/ichor.spdx.json", Source::Bytes(content.sbom.clone()), 0o644);
+    let release = Release { version: content.version.clone() };
+    tree.file(OS_RELEASE, text(&release.to_string()), 0o644);
+    tree.file(SBOM, Source::Bytes(content.sbom.clone()), 0o644);
 
     for (path, program) in
         [("usr/bin/init", &content.init), ("usr/bin/machined", &content.machined)]
@@ -183,19 +194,43 @@ pub fn tree(workshop: &Workshop<'_>, content: &Content) -> Result<Layer, RootErr
 }
 
 /// Makes the root image, once for its content, and returns where it is.
+///
+/// Upstream's programs are most of it and change seldom: they are compressed once, into an image
+/// that every root image begins with.
 pub fn build(workshop: &Workshop<'_>, content: &Content) -> Result<PathBuf, RootError> {
     let tree = tree(workshop, content)?;
-    let part = workshop.store().part("root", &inputs(&tree, content)?, |output| {
-        squashfs::write(&tree, &output.join("root.sqfs"), content.compression)?;
+    let level = content.compression;
+    let (ours, others) = split(&tree);
+    let base = workshop.store().part("root-base", &inputs(&others, level)?, |output| {
+        squashfs::write(&others, None, &output.join("base.sqfs"), level)?;
+        Ok::<_, RootError>(())
+    })?;
+    let base = base.path.join("base.sqfs");
+    let part = workshop.store().part("root", &inputs(&tree, level)?, |output| {
+        squashfs::write(&ours, Some(&base), &output.join("root.sqfs"), level)?;
         Ok::<_, RootError>(())
     })?;
     Ok(part.path.join("root.sqfs"))
 }
 
+/// What is made with every build, and everything else.
+fn split(tree: &Layer) -> (Layer, Layer) {
+    let (mut ours, mut others) = (Layer::new(), Layer::new());
+    for (path, entry) in tree.entries() {
+        let layer = if OURS.contains(&path) { &mut ours } else { &mut others };
+        match entry {
+            Entry::Directory { mode } => layer.directory(path, *mode),
+            Entry::Link { target } => layer.link(path, target),
+            Entry::File { source, mode } => layer.file(path, source.clone(), *mode),
+        };
+    }
+    (ours, others)
+}
+
 /// Everything the bytes of the image depend on.
-fn inputs(tree: &Layer, content: &Content) -> Result<Inputs, RootError> {
+fn inputs(tree: &Layer, compression: u32) -> Result<Inputs, RootError> {
     let mut inputs = Inputs::new();
-    inputs.text("compression", &content.compression.to_string());
+    inputs.text("compression", &compression.to_string());
     for (path, entry) in tree.entries() {
         match entry {
             Entry::Directory { mode } => inputs.text(path, &format!("directory {mode:o}")),
@@ -230,13 +265,6 @@ fn below_links(tree: &Layer) -> Result<(), RootError> {
         }
     }
     Ok(())
-}
-
-fn os_release(version: &str) -> String {
-    format!(
-        "NAME=\"Ichor\"\nID=ichor\nVERSION_ID={version}\nPRETTY_NAME=\"Ichor ({version})\"\n\
-         CPE_NAME=\"cpe:/o:ichor:ichor:{version}\"\n"
-    )
 }
 
 /// The certificate authorities, one bundle in the order of their names.

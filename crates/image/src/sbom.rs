@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::component::{ComponentError, Workshop};
+use crate::pins::ProfilePin;
 use crate::tool::{self, ToolError};
 
 /// The time of creation that is written when nobody says another: builds do not depend on a clock.
@@ -101,11 +102,13 @@ struct Locked {
     checksum: Option<String>,
 }
 
-/// Makes the bill of materials of these Rust programs and of everything that is pinned.
+/// Makes the bill of materials of these Rust programs and of everything that is pinned for this
+/// kind of machines.
 pub fn build(
     workshop: &Workshop<'_>,
     workspace: &Path,
     programs: &[&str],
+    profile: &ProfilePin,
     version: &str,
 ) -> Result<Vec<u8>, SbomError> {
     let mut packages = BTreeSet::new();
@@ -117,7 +120,8 @@ pub fn build(
         packages.extend(go_packages(&tool::text("reading Go build information", &mut go)?));
     }
     let architecture = &workshop.pins().architecture;
-    for pin in workshop.pins().debian.iter().chain([&workshop.pins().kernel]) {
+    let pins = workshop.pins();
+    for pin in pins.debian.iter().chain([&pins.loader]).chain(profile.packages()) {
         packages.insert(Package {
             purl: format!("pkg:deb/debian/{}@{}?arch={architecture}", pin.package, pin.version),
             name: pin.package.clone(),

@@ -1,14 +1,19 @@
 //! Writes a tree of files as a squashfs image, compressed with zstd.
 //!
 //! The bytes depend on the tree only: no time, no owner but root, no order but that of the paths.
+//! Compressing well takes long, so an image can begin as a copy of another one, whose files are
+//! taken over as they are.
 
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufWriter, Cursor, Write};
+use std::io::{self, BufReader, BufWriter, Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use backhand::compression::{CompressionOptions, Compressor, Zstd};
 use backhand::kind::{Kind, LE_V4_0};
-use backhand::{BackhandError, FilesystemCompressor, FilesystemWriter, NodeHeader};
+use backhand::{
+    BackhandError, FilesystemCompressor, FilesystemReader, FilesystemWriter, NodeHeader,
+};
 use registry::layer::{Entry, Layer, Source};
 
 /// The largest block squashfs knows: it compresses best and an image is read mostly in order.
@@ -37,6 +42,15 @@ pub enum SquashfsError {
         #[source]
         source: io::Error,
     },
+    /// The image to begin with could not be read.
+    #[error("reading the squashfs image {}", path.display())]
+    Base {
+        /// The image.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: BackhandError,
+    },
     /// The image could not be encoded.
     #[error("writing the squashfs image {}", path.display())]
     Encode {
@@ -57,10 +71,27 @@ pub enum SquashfsError {
     },
 }
 
-/// Writes the tree with this level of compression (1 to 22). The image appears when it is whole.
-pub fn write(tree: &Layer, path: &Path, level: u32) -> Result<u64, SquashfsError> {
+/// Writes the tree with this level of compression (1 to 22), and before it all that is in the image
+/// `base`, which was written with the same level. The image appears when it is whole.
+pub fn write(
+    tree: &Layer,
+    base: Option<&Path>,
+    path: &Path,
+    level: u32,
+) -> Result<u64, SquashfsError> {
     let encode = |source| SquashfsError::Encode { path: path.to_owned(), source };
-    let mut writer = FilesystemWriter::default();
+    let reader = match base {
+        Some(base) => {
+            let failed = |source| SquashfsError::Base { path: base.to_owned(), source };
+            let file = File::open(base).map_err(|source| failed(source.into()))?;
+            Some(FilesystemReader::from_reader(BufReader::new(file)).map_err(failed)?)
+        }
+        None => None,
+    };
+    let mut writer = match &reader {
+        Some(reader) => FilesystemWriter::from_fs_reader(reader).map_err(encode)?,
+        None => FilesystemWriter::default(),
+    };
     let options = CompressionOptions::Zstd(Zstd { compression_level: level });
     let compressor = FilesystemCompressor::new(Compressor::Zstd, Some(options)).map_err(encode)?;
     writer.set_kind(
@@ -72,7 +103,11 @@ pub fn write(tree: &Layer, path: &Path, level: u32) -> Result<u64, SquashfsError
     writer.set_time(0);
     writer.set_root_mode(0o755);
     writer.set_only_root_id();
-    for (at, entry) in tree.entries() {
+    let known: BTreeSet<PathBuf> =
+        reader.iter().flat_map(|reader| reader.files().map(|node| node.fullpath.clone())).collect();
+    // Directories that are there already are those of the base.
+    let new = |(at, _): &(&str, &Entry)| !known.contains(&Path::new("/").join(at));
+    for (at, entry) in tree.entries().filter(new) {
         let header = |mode: u32| NodeHeader {
             permissions: u16::try_from(mode & 0o7777).unwrap_or(0o755),
             ..NodeHeader::default()

@@ -13,6 +13,7 @@ pub(crate) mod events;
 pub(crate) mod generate;
 pub(crate) mod get;
 pub(crate) mod health;
+pub(crate) mod image;
 pub(crate) mod inject;
 pub(crate) mod inspect;
 pub(crate) mod kubeconfig;
