@@ -8,6 +8,7 @@ use sys::mount::{self, MountError, MountFlags};
 use thiserror::Error;
 
 use crate::console::Console;
+use crate::platform::Platform;
 
 const ROOT: &str = "/sys/fs/cgroup";
 const FLAGS: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC);
@@ -46,14 +47,9 @@ enum Layout {
     V2,
 }
 
-pub(crate) fn prepare(console: &mut Console) -> Result<(), CgroupsError> {
+pub(crate) fn prepare(platform: Platform, console: &mut Console) -> Result<(), CgroupsError> {
     if !mount::is_mount_point(ROOT)? {
-        let membership =
-            std::fs::read_to_string("/proc/self/cgroup").map_err(CgroupsError::Membership)?;
-        match layout(&membership) {
-            Layout::V1(hierarchies) => mount_v1(&hierarchies)?,
-            Layout::V2 => mount_v2()?,
-        }
+        mount_for(platform)?;
     }
     let root = Group::at(ROOT)?;
     let version = match root.version() {
@@ -70,6 +66,27 @@ pub(crate) fn prepare(console: &mut Console) -> Result<(), CgroupsError> {
         group.delegate()?;
     }
     Ok(())
+}
+
+/// What the options mean: limits of a delegated group bind those who govern it, and protection of
+/// memory counts for the whole subtree.
+const MACHINE_OPTIONS: &str = "nsdelegate,memory_recursiveprot";
+
+fn mount_for(platform: Platform) -> Result<(), CgroupsError> {
+    match platform {
+        // The machine's own kernel has no version 1 to be compatible with.
+        Platform::Machine => {
+            Ok(mount::mount("cgroup2", "cgroup2", ROOT, FLAGS, MACHINE_OPTIONS)?)
+        }
+        Platform::Container => {
+            let membership =
+                std::fs::read_to_string("/proc/self/cgroup").map_err(CgroupsError::Membership)?;
+            match layout(&membership) {
+                Layout::V1(hierarchies) => mount_v1(&hierarchies),
+                Layout::V2 => mount_v2(),
+            }
+        }
+    }
 }
 
 fn layout(membership: &str) -> Layout {

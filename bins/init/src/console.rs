@@ -1,12 +1,15 @@
 //! What PID 1 has to say: to the kernel log of a machine, to standard output in a container.
 
 use std::error::Error;
+use std::fs::OpenOptions;
 use std::io::Write as _;
 
 use sys::kmsg::KernelLogWriter;
 
+use crate::fatal::chain;
 use crate::platform::Platform;
 
+const EMERGENCY: u32 = 0;
 const ERROR: u32 = 3;
 const INFO: u32 = 6;
 
@@ -33,14 +36,17 @@ impl Console {
 
     /// An error with all its causes on one line.
     pub(crate) fn error(&mut self, what: &str, error: &dyn Error) {
-        let mut text = format!("{what}: {error}");
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
-            source = cause.source();
+        self.write(ERROR, &chain(what, error));
+    }
+
+    /// What must be seen whatever the console is told to leave out.
+    pub(crate) fn emergency(&mut self, text: &str) {
+        if self.kernel.is_none()
+            && let Ok(mut console) = OpenOptions::new().write(true).open("/dev/console")
+        {
+            let _ = writeln!(console, "init: {text}");
         }
-        self.write(ERROR, &text);
+        self.write(EMERGENCY, text);
     }
 
     fn write(&mut self, level: u32, text: &str) {

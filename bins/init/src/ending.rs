@@ -8,6 +8,7 @@ use sys::signal::{SignalFd, wait_readable};
 use sys::system::Ending;
 
 use crate::console::Console;
+use crate::fatal;
 use crate::platform::Platform;
 
 /// machined has stopped services in order already; this is for what nobody knew of.
@@ -19,7 +20,11 @@ const KILLED: Duration = Duration::from_secs(10);
 const PERSISTENT: [&str; 2] = ["/var", "/system/state"];
 
 /// Ends the machine; returns only when the kernel refuses.
-pub(crate) fn end(platform: Platform, ending: Ending, console: &mut Console) {
+pub(crate) fn end(
+    platform: Platform,
+    ending: Ending,
+    console: &mut Console,
+) -> std::io::Result<()> {
     stop_everything(console);
     write_everything(platform, console);
     unmount_everything(console);
@@ -28,8 +33,13 @@ pub(crate) fn end(platform: Platform, ending: Ending, console: &mut Console) {
         (Platform::Container, Ending::Kexec) => Ending::Restart,
         (_, ending) => ending,
     };
-    if let Err(error) = sys::system::end(ending) {
-        console.error("the machine cannot be ended", &error);
+    match sys::system::end(ending) {
+        // Without a kernel to go on with, the firmware finds one.
+        Err(error) if ending == Ending::Kexec => {
+            console.error("the next kernel cannot be started, so the firmware starts it", &error);
+            sys::system::end(Ending::Restart)
+        }
+        ended => ended,
     }
 }
 
@@ -63,7 +73,7 @@ fn stop_everything(console: &mut Console) {
 
 fn write_everything(platform: Platform, console: &mut Console) {
     match platform {
-        Platform::Machine => sys::system::sync(),
+        Platform::Machine => fatal::write_everything(),
         // The other file systems are not this node's to wait for.
         Platform::Container => {
             for path in PERSISTENT {

@@ -3,16 +3,24 @@
 //! It prepares the mounts and cgroups that everything else takes for granted, keeps machined
 //! running, reaps orphans, forwards signals, and ends the machine when machined says how. It has
 //! no configuration and never talks to a network: what can be decided later is machined's.
+//!
+//! On a machine it runs twice: in the initramfs, where it finds the root image and makes it the
+//! root ([`initramfs`]), and then from that image. In a container there is only the second part.
 
 mod cgroups;
 mod console;
 mod ending;
 mod etc;
+mod fatal;
+mod initramfs;
 mod mounts;
 mod platform;
+mod random;
+mod settings;
 mod supervise;
 mod sysctls;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use console::Console;
@@ -23,34 +31,49 @@ fn main() -> ExitCode {
         eprintln!("init: this program prepares a machine and must be its first process (PID 1)");
         return ExitCode::FAILURE;
     }
+    if initramfs::is_here() {
+        return initramfs::run();
+    }
     let platform = Platform::detect();
     if let Err(error) = mounts::basic(platform) {
-        Console::standard().error("early mounts failed", &error);
-        return ExitCode::FAILURE;
+        return fatal::end(platform, &mut Console::standard(), "early mounts failed", &error);
     }
     let mut console = Console::open(platform);
     let prepared = prepare(platform, &mut console);
     if let Err(error) = prepared {
-        console.error("the machine cannot be prepared", error.as_ref());
-        return ExitCode::FAILURE;
+        let what = "the machine cannot be prepared";
+        return fatal::end(platform, &mut console, what, error.as_ref());
     }
-    match supervise::run(&mut console) {
-        Ok(ending) => ending::end(platform, ending, &mut console),
-        Err(error) => console.error("machined cannot be supervised", &error),
+    match supervise::run(platform, &mut console) {
+        Ok(ending) => match ending::end(platform, ending, &mut console) {
+            Ok(()) => ExitCode::FAILURE,
+            Err(error) => fatal::end(platform, &mut console, "the machine cannot be ended", &error),
+        },
+        Err(error) => {
+            fatal::end(platform, &mut console, "machined cannot be supervised", &error)
+        }
     }
-    ExitCode::FAILURE
 }
 
 /// Everything between the first mounts and machined.
-fn prepare(platform: Platform, console: &mut Console) -> Result<(), Box<dyn std::error::Error>> {
+fn prepare(platform: Platform, console: &mut Console) -> Result<(), Box<dyn Error>> {
+    if platform == Platform::Machine {
+        fatal::catch_panics();
+        mounts::machine_views()?;
+        sys::system::catch_ctrl_alt_del()?;
+        random::seed(console);
+    }
     mounts::writable()?;
     etc::prepare()?;
-    if platform == Platform::Container {
-        mounts::optional_software()?;
-        sysctls::protect(console)?;
+    match platform {
+        Platform::Container => {
+            mounts::optional_software()?;
+            sysctls::protect(console)?;
+        }
+        Platform::Machine => settings::apply(console),
     }
     mounts::share()?;
-    cgroups::prepare(console)?;
+    cgroups::prepare(platform, console)?;
     raise_open_files(console);
     Ok(())
 }

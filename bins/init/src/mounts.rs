@@ -69,6 +69,19 @@ fn kernel_views(platform: Platform) -> [Wanted; 5] {
     ]
 }
 
+/// What a machine's own kernel shows besides, as far as it was built for it: huge pages, programs
+/// in the kernel, tracing, what is left of a crash, the firmware's variables.
+const MACHINE_VIEWS: [Wanted; 8] = [
+    wanted("/dev/hugepages", "hugetlbfs", DEVICES, ""),
+    wanted("/sys/fs/bpf", "bpf", NOTHING, "mode=700"),
+    wanted("/sys/fs/pstore", "pstore", NOTHING, ""),
+    wanted("/sys/kernel/security", "securityfs", NOTHING, ""),
+    wanted("/sys/kernel/tracing", "tracefs", NOTHING, ""),
+    wanted("/sys/kernel/config", "configfs", NOTHING, ""),
+    wanted("/sys/kernel/debug", "debugfs", NOTHING, ""),
+    wanted("/sys/firmware/efi/efivars", "efivarfs", READ_ONLY, ""),
+];
+
 /// Mounts what even the console needs.
 pub(crate) fn basic(platform: Platform) -> Result<(), TreeError> {
     if !Path::new("/proc/self").exists() {
@@ -78,7 +91,35 @@ pub(crate) fn basic(platform: Platform) -> Result<(), TreeError> {
         let made = ensure(&wanted)?;
         if made && wanted.target == "/dev" && platform == Platform::Container {
             device_files(Path::new("/dev"))?;
+            device_links(Path::new("/dev"))?;
         }
+    }
+    Ok(())
+}
+
+/// Mounts the views of a machine that this kernel has, and completes `/dev`.
+pub(crate) fn machine_views() -> Result<(), TreeError> {
+    device_links(Path::new("/dev"))?;
+    directory(Path::new("/dev/hugepages"), 0o755)?;
+    for wanted in &MACHINE_VIEWS {
+        // The kernel makes the place of a view that it has; the file system may still be missing.
+        if Path::new(wanted.target).is_dir() && !mount::is_mount_point(wanted.target)? {
+            let options = (wanted.flags, wanted.options);
+            let _ = mount::mount(wanted.kind, wanted.kind, wanted.target, options.0, options.1);
+        }
+    }
+    Ok(())
+}
+
+/// Mounts the first three views for the initramfs, which has none.
+pub(crate) fn first_views() -> Result<(), TreeError> {
+    for wanted in [
+        wanted("/dev", "devtmpfs", DEVICES, "mode=755"),
+        wanted("/proc", "proc", NOTHING, ""),
+        wanted("/sys", "sysfs", NOTHING, ""),
+    ] {
+        directory(Path::new(wanted.target), 0o755)?;
+        mount::mount(wanted.kind, wanted.kind, wanted.target, wanted.flags, wanted.options)?;
     }
     Ok(())
 }
@@ -96,12 +137,17 @@ fn device_files(dev: &Path) -> Result<(), TreeError> {
         ("kmsg", 1, 11),
         ("tty", 5, 0),
     ];
-    let failed = |path: PathBuf| move |source| TreeError::File { path, source };
     for (name, major, minor) in nodes {
         let path = dev.join(name);
         let mode = if name == "kmsg" { 0o600 } else { 0o666 };
-        sys::device::make_character(&path, mode, major, minor).map_err(failed(path))?;
+        sys::device::make_character(&path, mode, major, minor)
+            .map_err(|source| TreeError::File { path, source })?;
     }
+    Ok(())
+}
+
+/// The names by which a program reaches its own descriptors.
+fn device_links(dev: &Path) -> Result<(), TreeError> {
     let links = [
         ("ptmx", "pts/ptmx"),
         ("fd", "/proc/self/fd"),
@@ -111,7 +157,11 @@ fn device_files(dev: &Path) -> Result<(), TreeError> {
     ];
     for (name, target) in links {
         let path = dev.join(name);
-        symlink(target, &path).map_err(failed(path))?;
+        // A device file system has the first of them as a device.
+        match symlink(target, &path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made.map_err(|source| TreeError::File { path, source })?,
+        }
     }
     Ok(())
 }

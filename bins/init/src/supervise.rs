@@ -11,6 +11,7 @@ use sys::system::Ending;
 use thiserror::Error;
 
 use crate::console::Console;
+use crate::platform::Platform;
 
 const MACHINED: &str = "/usr/bin/machined";
 const PATH: &str = "/usr/bin:/usr/sbin:/bin:/sbin";
@@ -57,11 +58,11 @@ enum Machined {
 }
 
 /// Runs machined until it says how the machine shall end.
-pub(crate) fn run(console: &mut Console) -> Result<Ending, SuperviseError> {
+pub(crate) fn run(platform: Platform, console: &mut Console) -> Result<Ending, SuperviseError> {
     let signals = SignalFd::new(&[Signal::CHILD, Signal::TERM, Signal::INT])
         .map_err(SuperviseError::Signals)?;
     let mut pause = Duration::ZERO;
-    let mut machined = start(console, pause);
+    let mut machined = start(platform, console, pause);
     loop {
         let limit = match &machined {
             Machined::Running { .. } => None,
@@ -93,7 +94,7 @@ pub(crate) fn run(console: &mut Console) -> Result<Ending, SuperviseError> {
             }
         }
         if matches!(machined, Machined::Pausing { until } if until <= Instant::now()) {
-            machined = start(console, pause);
+            machined = start(platform, console, pause);
         }
     }
 }
@@ -112,8 +113,15 @@ fn reap(machined: &Machined) -> Result<Option<(Exit, Duration)>, SuperviseError>
     Ok(ended)
 }
 
-fn start(console: &mut Console, pause: Duration) -> Machined {
+/// Where what machined writes besides its log goes on a machine: the last words of a crash.
+const LAST_WORDS: &str = "/dev/kmsg";
+
+fn start(platform: Platform, console: &mut Console, pause: Duration) -> Machined {
     let spawn = Spawn::new(MACHINED).arg0("machined").stdin(Stdio::Null).inherit_env();
+    let spawn = match platform {
+        Platform::Machine => spawn.log_to(LAST_WORDS),
+        Platform::Container => spawn,
+    };
     let spawn = if std::env::var_os("PATH").is_none() { spawn.env("PATH", PATH) } else { spawn };
     match spawn.directory(Path::new("/")).spawn() {
         Ok(child) => Machined::Running { child, since: Instant::now() },

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod config;
 pub mod container;
 pub mod cri;
+pub mod devices;
 pub mod etcd;
 pub mod files;
 pub mod images;
@@ -17,6 +18,7 @@ mod plain;
 pub mod runtime;
 pub mod secrets;
 pub mod time;
+pub mod volume;
 
 use ::runtime::controller::{RegisterError, Runtime};
 
@@ -29,6 +31,7 @@ pub use plain::{Plain, plain};
 /// When two controllers share a name or an exclusive output: a defect of the program, found at its first start.
 pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
     config::register(controllers, node)?;
+    devices::register(controllers, node)?;
     runtime::register(controllers, node)?;
     cluster::register(controllers, node)?;
     time::register(controllers, node)?;

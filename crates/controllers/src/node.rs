@@ -7,9 +7,10 @@ use std::time::SystemTime;
 use ::runtime::store::Store;
 use ::runtime::timeline::Timeline;
 use ::runtime::{event, log, service};
+use boot::command_line::arguments::Arguments;
 
 use resource::enums::MachineStage;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::config::active::Active;
 use crate::runtime::service::Supervisor;
@@ -89,6 +90,15 @@ impl Paths {
         self.at("/system/state")
     }
 
+    /// Where logs are. A machine has them before it has found its disk, so they are in memory.
+    #[must_use]
+    pub fn logs(&self, mode: Mode) -> PathBuf {
+        match mode {
+            Mode::Container => self.at("/var/log"),
+            Mode::Metal | Mode::Cloud => self.at("/run/log"),
+        }
+    }
+
     /// Where machined keeps what it needs after a crash of its own, and only until the next boot.
     #[must_use]
     pub fn run(&self) -> PathBuf {
@@ -113,10 +123,14 @@ pub struct Node {
     pub events: event::Bus,
     /// The logs.
     pub logs: log::Registry,
+    /// Told when somebody presses the machine's power button.
+    pub power_button: Arc<Notify>,
     /// What happened when, and what it waited for.
     pub timeline: Timeline,
     /// What the node runs on.
     pub platform: Arc<Platform>,
+    /// What the kernel's command line says to the node; nothing in a container.
+    pub arguments: Arc<Arguments>,
     /// Where things are.
     pub paths: Arc<Paths>,
     /// The way to start the first etcd member.
@@ -131,12 +145,15 @@ impl Node {
         let services = service::Registry::new(events.clone(), SystemTime::now);
         let timeline = Timeline::new(SystemTime::now);
         let store = Store::new();
+        let logs = log::Registry::new(paths.logs(platform.mode));
         Self {
             supervisor: Supervisor::new(store.clone(), services.clone(), timeline.clone()),
             store,
             config: Active::default(),
             stage: Arc::new(watch::Sender::new(MachineStage::BOOTING)),
-            logs: log::Registry::new(paths.at("/var/log")),
+            arguments: Arc::default(),
+            power_button: Arc::default(),
+            logs,
             services,
             events,
             timeline,
@@ -148,6 +165,13 @@ impl Node {
 }
 
 impl Node {
+    /// The node with what the kernel's command line says to it.
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: Arguments) -> Self {
+        self.arguments = Arc::new(arguments);
+        self
+    }
+
     /// The log file of a service, made known to the API.
     #[must_use]
     pub fn log(&self, id: &'static str) -> PathBuf {

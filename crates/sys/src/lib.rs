@@ -9,11 +9,14 @@
 #![allow(unsafe_code)]
 
 pub mod cgroup;
+pub mod console;
 pub mod credentials;
 pub mod device;
 pub mod inotify;
+pub mod input;
 pub mod kmsg;
 pub mod loop_device;
+pub mod module;
 pub mod mount;
 pub mod namespace;
 pub mod netfilter;
@@ -25,5 +28,6 @@ pub mod sandbox;
 pub mod signal;
 pub mod socket;
 pub mod system;
+pub mod uevent;
 
 pub use rustix::process::{Pid, Signal};

@@ -1,6 +1,9 @@
 //! The machine as a whole: its names, its memory, its end.
 
+use std::ffi::CString;
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// How a machine (or a PID namespace) ends.
@@ -31,6 +34,49 @@ pub fn end(ending: Ending) -> io::Result<()> {
     };
     rustix::system::reboot(command)?;
     Ok(())
+}
+
+/// Gives the kernel another kernel to start by [`Ending::Kexec`], with its initramfs and command line.
+///
+/// # Errors
+/// When the kernel refuses: it was built without this, is locked down, or does not trust the file.
+pub fn load_kernel(kernel: &File, initramfs: &File, command_line: &str) -> io::Result<()> {
+    let text = CString::new(command_line).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let text = text.as_bytes_with_nul();
+    // SAFETY: the descriptors are open for the length of the call, and the kernel reads `text.len()` bytes of `text`.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_kexec_file_load,
+            kernel.as_raw_fd(),
+            initramfs.as_raw_fd(),
+            text.len(),
+            text.as_ptr(),
+            0_usize,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// `RNDADDENTROPY` of `linux/random.h`.
+const RNDADDENTROPY: u32 = 0x4008_5203;
+
+/// Adds `seed`, which must be truly random, to the kernel's pool, and lets it count in full.
+///
+/// # Errors
+/// When the caller may not, or `/dev/urandom` is missing.
+pub fn add_randomness(seed: &[u8; 64]) -> io::Result<()> {
+    /// `struct rand_pool_info` with its buffer.
+    #[repr(C)]
+    struct Pool {
+        bits: i32,
+        bytes: i32,
+        seed: [u8; 64],
+    }
+    let pool = Pool { bits: 512, bytes: 64, seed: *seed };
+    let device = File::options().write(true).open("/dev/urandom")?;
+    // SAFETY: the request reads one `struct rand_pool_info` and the bytes that it says follow, which `pool` has.
+    let result = unsafe { libc::ioctl(device.as_raw_fd(), RNDADDENTROPY as _, &raw const pool) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Makes Ctrl-Alt-Del a signal to PID 1 instead of an immediate reset.

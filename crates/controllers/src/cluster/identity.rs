@@ -2,14 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use ::runtime::controller::{Context, ControllerError, Next, Output, RegisterError, Runtime};
+use ::runtime::controller::{
+    Context, Controller, ControllerError, Input, Next, Output, RegisterError, Runtime,
+};
+use futures::future::BoxFuture;
 use pki::{Random, System};
 use resource::cluster::IdentitySpec;
 use resource::files::EtcFileSpecSpec;
 
 use crate::Node;
 use crate::files::atomic::{self, WriteError};
-use crate::plain::plain;
+use crate::volume;
+
+const OWNER: &str = "cluster.NodeIdentityController";
 
 /// The file in STATE.
 const FILE: &str = "node-identity.yaml";
@@ -80,14 +85,31 @@ fn machine_id(identity: &str) -> String {
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub(super) fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
-    let path = node.paths.state().join(FILE);
-    controllers.register(plain(
-        "cluster.NodeIdentityController",
-        Vec::new(),
-        vec![Output::exclusive::<IdentitySpec>(), Output::shared::<EtcFileSpecSpec>()],
-        move |context: &Context| -> Result<Next, ControllerError> {
-            let id = identity(&path, &mut System)?;
+/// Makes the identity known once it is made or found.
+struct NodeIdentity {
+    node: Node,
+}
+
+impl Controller for NodeIdentity {
+    fn name(&self) -> &'static str {
+        OWNER
+    }
+
+    fn inputs(&self) -> Vec<Input> {
+        Vec::new()
+    }
+
+    fn outputs(&self) -> Vec<Output> {
+        vec![Output::exclusive::<IdentitySpec>(), Output::shared::<EtcFileSpecSpec>()]
+    }
+
+    fn reconcile<'a>(
+        &'a mut self,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Next, ControllerError>> {
+        Box::pin(async move {
+            let read = |directory: &Path| identity(&directory.join(FILE), &mut System);
+            let id = volume::with_state(&self.node, OWNER, false, read).await??;
             context.modify::<IdentitySpec>("cluster", "local", |spec| {
                 spec.node_id.clone_from(&id);
             })?;
@@ -97,8 +119,12 @@ pub(super) fn register(controllers: &mut Runtime, node: &Node) -> Result<(), Reg
                 spec.mode = 0o444;
             })?;
             Ok(Next::OnChange)
-        },
-    ))?;
+        })
+    }
+}
+
+pub(super) fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
+    controllers.register(NodeIdentity { node: node.clone() })?;
     Ok(())
 }
 

@@ -127,14 +127,17 @@ impl Applier {
             CommandError::new(Refusal::Internal, error_chain(error))
         };
         let store = &self.node.store;
-        if mode != ApplyMode::Try {
-            // Written before it takes effect, so that a crash in between loses nothing.
+        if mode != ApplyMode::Try && self.node.platform.in_container() {
+            // Written before it takes effect, so that a crash in between loses nothing. A machine's disk may not even
+            // be there yet; it is written to as soon as it is.
             let path = self.node.paths.state().join(FILE);
             atomic::write_durable(&path, text.as_bytes(), 0o600)
                 .map_err(|error| internal(&error))?;
         }
         match mode {
-            ApplyMode::Staged => {}
+            ApplyMode::Staged => {
+                active::put(store, PERSISTENT, text).map_err(|error| internal(&error))?;
+            }
             ApplyMode::Try => {
                 let before = self.present(ACTIVE);
                 active::put(store, ACTIVE, text).map_err(|error| internal(&error))?;

@@ -82,6 +82,9 @@ impl Sequencer {
                         Asked { ending: Ending::Reboot, actor: String::new(), orderly: true }
                     }
                 },
+                () = node.power_button.notified() => {
+                    break Asked { ending: Ending::PowerOff, actor: String::new(), orderly: true };
+                }
                 Some(command) = self.commands.recv() => {
                     if let Some(asked) = handle(&node, &applier, command) {
                         break asked;

@@ -1,0 +1,49 @@
+//! The first file system: what is where in it, for whoever makes it and for the program that the
+//! kernel starts from it.
+//!
+//! It holds [`INIT`], the root image, the image of all drivers, and the few modules that mounting
+//! these needs. The drivers are an image of their own because the root image of a container is the
+//! same without them, and because they change with the kernel only.
+
+/// The program that the kernel starts.
+pub const INIT: &str = "init";
+
+/// The root image, a squashfs.
+pub const ROOT: &str = "rootfs.sqsh";
+
+/// The image of drivers, a squashfs: a directory named after the kernel's release with the lists
+/// and files of all modules, and the directory `firmware`. It may be missing, when a kernel has
+/// everything built in.
+pub const DRIVERS: &str = "drivers.sqsh";
+
+/// Where the image of drivers is mounted in the root image.
+pub const DRIVERS_TARGET: &str = "usr/lib/modules";
+
+/// The list of modules: one path a line, relative to the root of the first file system, in the
+/// order in which they are loaded. Empty if the kernel has everything built in.
+pub const MODULES: &str = "modules/list";
+
+/// The modules without which the images cannot be mounted: they are squashfs on loop devices.
+pub const NEEDED: [&str; 2] = ["loop", "squashfs"];
+
+/// The list as text.
+pub fn list<'a>(paths: impl IntoIterator<Item = &'a str>) -> String {
+    paths.into_iter().map(|path| format!("{path}\n")).collect()
+}
+
+/// The paths of a list, in its order.
+pub fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_listed_is_read_back() {
+        let paths = ["modules/loop.ko", "modules/squashfs.ko"];
+        assert_eq!(listed(&list(paths)).collect::<Vec<_>>(), paths);
+        assert_eq!(listed("").count(), 0);
+    }
+}

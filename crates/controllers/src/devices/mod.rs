@@ -1,0 +1,143 @@
+//! Devices of a machine: the modules that they need, when they have settled, and the power button.
+//!
+//! Start reading at [`manager`]. A container's devices are its host's: there is nothing to do.
+
+mod coldplug;
+mod manager;
+mod modules;
+mod power;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::runtime::Condition;
+use ::runtime::controller::{
+    Context, Controller, ControllerError, Input, Next, Output, RegisterError, Runtime,
+};
+use futures::future::BoxFuture;
+use resource::runtime::DevicesStatusSpec;
+use tokio::sync::{mpsc, watch};
+
+use crate::Node;
+use crate::runtime::service::error_chain;
+use manager::Manager;
+
+/// Adds the controllers of this domain.
+///
+/// # Errors
+/// See [`crate::register`].
+pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
+    if node.platform.in_container() {
+        return Ok(());
+    }
+    controllers.register(Devices {
+        node: node.clone(),
+        settled: Arc::new(watch::Sender::new(false)),
+        begun: false,
+    })?;
+    Ok(())
+}
+
+/// Says when the devices have settled.
+struct Devices {
+    node: Node,
+    settled: Arc<watch::Sender<bool>>,
+    begun: bool,
+}
+
+impl Devices {
+    fn begin(&self, context: &Context) {
+        let release = sys::system::kernel().release;
+        let paths = &self.node.paths;
+        // The sequencer takes the power button from here, see `Node::power_button`.
+        let (pressed, mut presses) = mpsc::channel(1);
+        let manager = Manager {
+            modules: paths.at("/usr/lib/modules").join(release),
+            devices: paths.at("/sys/devices"),
+            settle_time: settle_time(self.node.arguments.settle_time.as_deref()),
+            settled: Arc::clone(&self.settled),
+            pressed,
+        };
+        let button = Arc::clone(&self.node.power_button);
+        tokio::spawn(async move {
+            while presses.recv().await.is_some() {
+                tracing::info!("the power button was pressed");
+                button.notify_one();
+            }
+        });
+        let settled = Arc::clone(&self.settled);
+        let step = self.node.timeline.work("machine", "load the modules that devices need");
+        tokio::spawn(async move {
+            let error = manager.run().await;
+            tracing::error!("devices are not managed: {}", error_chain(&error));
+            // Whoever waits for devices gets those that the kernel has built in.
+            settled.send_replace(true);
+        });
+        let (mut changes, waker) = (self.settled.subscribe(), context.waker());
+        tokio::spawn(async move {
+            if changes.wait_for(|settled| *settled).await.is_ok() {
+                drop(step);
+                waker.wake();
+            }
+        });
+    }
+}
+
+/// The extra time of the kernel's command line, in the words of the configuration; none when it does not read.
+fn settle_time(argument: Option<&str>) -> Duration {
+    let Some(text) = argument else { return Duration::ZERO };
+    match text.parse::<::config::scalar::Duration>() {
+        Ok(time) => time.to_std(),
+        Err(error) => {
+            tracing::warn!(%error, "talos.device.settle_time is ignored");
+            Duration::ZERO
+        }
+    }
+}
+
+impl Controller for Devices {
+    fn name(&self) -> &'static str {
+        "runtime.DevicesStatusController"
+    }
+
+    fn inputs(&self) -> Vec<Input> {
+        Vec::new()
+    }
+
+    fn outputs(&self) -> Vec<Output> {
+        vec![Output::exclusive::<DevicesStatusSpec>()]
+    }
+
+    fn reconcile<'a>(
+        &'a mut self,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Next, ControllerError>> {
+        Box::pin(async move {
+            if !std::mem::replace(&mut self.begun, true) {
+                self.begin(context);
+            }
+            if *self.settled.borrow() {
+                context.modify::<DevicesStatusSpec>("runtime", "devices", |status| {
+                    status.ready = true;
+                })?;
+            } else {
+                let what = "the drivers of the devices to be loaded".to_owned();
+                context.waiting(&Condition::Event { what });
+            }
+            Ok(Next::OnChange)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settle_time_is_a_duration() {
+        assert_eq!(settle_time(None), Duration::ZERO);
+        assert_eq!(settle_time(Some("10s")), Duration::from_secs(10));
+        assert_eq!(settle_time(Some("1m30s")), Duration::from_secs(90));
+        assert_eq!(settle_time(Some("soon")), Duration::ZERO);
+    }
+}
