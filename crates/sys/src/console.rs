@@ -65,9 +65,8 @@ pub fn terminal(number: u8) -> PathBuf {
 pub fn show(number: u8) -> Result<(), ConsoleError> {
     let console = open()?;
     // SAFETY: the request takes a number and touches no memory.
-    let result = unsafe {
-        libc::ioctl(console.as_raw_fd(), VT_ACTIVATE as _, libc::c_ulong::from(number))
-    };
+    let result =
+        unsafe { libc::ioctl(console.as_raw_fd(), VT_ACTIVATE as _, libc::c_ulong::from(number)) };
     if result == 0 { Ok(()) } else { Err(refused("to show another terminal")) }
 }
 
@@ -79,7 +78,6 @@ pub fn kernel_messages_to(number: u8) -> Result<(), ConsoleError> {
     let console = open()?;
     let mut request = [TIOCL_SETKMSGREDIRECT, number];
     // SAFETY: this request of TIOCLINUX reads two bytes, which `request` has.
-    let result =
-        unsafe { libc::ioctl(console.as_raw_fd(), TIOCLINUX as _, request.as_mut_ptr()) };
+    let result = unsafe { libc::ioctl(console.as_raw_fd(), TIOCLINUX as _, request.as_mut_ptr()) };
     if result == 0 { Ok(()) } else { Err(refused("another terminal for the kernel's messages")) }
 }

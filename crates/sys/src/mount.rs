@@ -220,7 +220,7 @@ pub fn switch_root(target: impl AsRef<Path>) -> Result<(), MountError> {
     rustix::process::chdir("/").map_err(failed)
 }
 
-/// One line of `/proc/self/mountinfo`.
+/// One line of `/proc/thread-self/mountinfo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MountPoint {
     /// The mount's id.
@@ -241,12 +241,12 @@ pub struct MountPoint {
     pub super_options: String,
 }
 
-/// The mounts of this namespace, in the order they were made.
+/// The mounts of the calling thread's namespace, in the order they were made.
 ///
 /// # Errors
 /// When `/proc` is not mounted or its table is malformed.
 pub fn table() -> Result<Vec<MountPoint>, MountError> {
-    let text = std::fs::read_to_string("/proc/self/mountinfo").map_err(MountError::Table)?;
+    let text = std::fs::read_to_string("/proc/thread-self/mountinfo").map_err(MountError::Table)?;
     text.lines()
         .map(parse)
         .collect::<Option<_>>()

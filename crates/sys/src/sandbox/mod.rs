@@ -87,6 +87,7 @@ pub struct Status {
 #[derive(Clone, Debug, Default)]
 pub struct Sandbox {
     paths: Vec<(PathBuf, Access)>,
+    terminal: bool,
 }
 
 impl Sandbox {
@@ -103,6 +104,13 @@ impl Sandbox {
         self
     }
 
+    /// Allows to ask and change how a terminal behaves, through a descriptor that is open already.
+    #[must_use]
+    pub fn terminal(mut self) -> Self {
+        self.terminal = true;
+        self
+    }
+
     /// Closes the cage around every thread of this process, for good. To be called before other
     /// threads exist: capabilities and paths are given up by the calling thread, and threads
     /// inherit that from the one that starts them.
@@ -112,7 +120,7 @@ impl Sandbox {
     pub fn apply(&self) -> Result<Status, SandboxError> {
         drop_privileges()?;
         let landlock = landlock::restrict(&self.paths)?;
-        let seccomp = seccomp::restrict()?;
+        let seccomp = seccomp::restrict(self.terminal)?;
         Ok(Status { seccomp, landlock })
     }
 }

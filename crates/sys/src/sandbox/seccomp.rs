@@ -133,10 +133,14 @@ const ALLOWED_HERE: &[libc::c_long] = &[];
 const FIONBIO: u64 = 0x5421;
 const FIONREAD: u64 = 0x541B;
 
-pub(super) fn restrict() -> Result<Enforcement, SandboxError> {
+/// `TCGETS`, `TCSETS`, `TCSETSW`, `TCSETSF`, `TIOCGWINSZ`, and the first four in their newer form.
+const TERMINAL: [u64; 9] =
+    [0x5401, 0x5402, 0x5403, 0x5404, 0x5413, 0x802C_542A, 0x402C_542B, 0x402C_542C, 0x402C_542D];
+
+pub(super) fn restrict(terminal: bool) -> Result<Enforcement, SandboxError> {
     // The stricter answer of several filters counts; the second installs last because it allows
     // no further ones.
-    let filters = [without_clone3()?, allowed()?];
+    let filters = [without_clone3()?, allowed(terminal)?];
     let install = |filter: &BpfProgram| seccompiler::apply_filter_all_threads(filter);
     match filters.iter().try_for_each(install) {
         Ok(()) => Ok(Enforcement::Full),
@@ -149,7 +153,7 @@ pub(super) fn restrict() -> Result<Enforcement, SandboxError> {
     }
 }
 
-fn allowed() -> Result<BpfProgram, SandboxError> {
+fn allowed(terminal: bool) -> Result<BpfProgram, SandboxError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
         ALLOWED.iter().chain(ALLOWED_HERE).map(|call| (*call, Vec::new())).collect();
     let unsigned = |value: i32| u64::from(value.unsigned_abs());
@@ -160,7 +164,9 @@ fn allowed() -> Result<BpfProgram, SandboxError> {
             .into_iter()
             .collect::<Result<_, _>>()?,
     );
-    rules.insert(libc::SYS_ioctl, vec![equals(1, FIONBIO)?, equals(1, FIONREAD)?]);
+    let requests = [FIONBIO, FIONREAD].into_iter().chain(TERMINAL.into_iter().filter(|_| terminal));
+    let requests = requests.map(|request| equals(1, request)).collect::<Result<_, _>>()?;
+    rules.insert(libc::SYS_ioctl, requests);
     // Threads, but no processes; clone3, whose flags are hidden from filters, is answered by
     // `without_clone3`.
     rules.insert(libc::SYS_clone3, Vec::new());
