@@ -75,9 +75,7 @@ const MACHINE_OPTIONS: &str = "nsdelegate,memory_recursiveprot";
 fn mount_for(platform: Platform) -> Result<(), CgroupsError> {
     match platform {
         // The machine's own kernel has no version 1 to be compatible with.
-        Platform::Machine => {
-            Ok(mount::mount("cgroup2", "cgroup2", ROOT, FLAGS, MACHINE_OPTIONS)?)
-        }
+        Platform::Machine => Ok(mount::mount("cgroup2", "cgroup2", ROOT, FLAGS, MACHINE_OPTIONS)?),
         Platform::Container => {
             let membership =
                 std::fs::read_to_string("/proc/self/cgroup").map_err(CgroupsError::Membership)?;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use boot::command_line::CommandLine;
 use sys::system::Ending;
 
 use crate::console::Console;
@@ -24,9 +25,8 @@ const LEFT_FOR_NEXT_BOOT: &str = "/dev/pmsg0";
 /// How long to wait before the new start; `None` is for ever. The last `panic=` argument counts:
 /// seconds, 0 for never, and less for at once, as the kernel takes it itself.
 fn delay(command_line: &str) -> Option<Duration> {
-    let arguments = command_line.split_ascii_whitespace();
-    let last = arguments.filter_map(|argument| argument.strip_prefix("panic=")).next_back();
-    match last.and_then(|text| text.parse::<i64>().ok()) {
+    let line = CommandLine::from(command_line);
+    match line.last("panic").and_then(|text| text.parse::<i64>().ok()) {
         None => Some(DELAY),
         Some(0) => None,
         Some(seconds) => Some(Duration::from_secs(u64::try_from(seconds).unwrap_or_default())),
@@ -69,7 +69,9 @@ pub(crate) fn catch_panics() {
 
 fn restart(console: &mut Console, text: &str) -> ExitCode {
     console.emergency(text);
-    let leave = |text: &str| OpenOptions::new().write(true).open(LEFT_FOR_NEXT_BOOT)?.write_all(text.as_bytes());
+    let leave = |text: &str| {
+        OpenOptions::new().write(true).open(LEFT_FOR_NEXT_BOOT)?.write_all(text.as_bytes())
+    };
     // Most machines have no such memory.
     let _ = leave(&format!("init: {text}\n"));
     let command_line = std::fs::read_to_string("/proc/cmdline").unwrap_or_default();

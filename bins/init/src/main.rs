@@ -4,6 +4,8 @@
 //! running, reaps orphans, forwards signals, and ends the machine when machined says how. It has
 //! no configuration and never talks to a network: what can be decided later is machined's.
 //!
+//! Under the name `modprobe` it is what the kernel calls for a module that it needs ([`modprobe`]).
+//!
 //! On a machine it runs twice: in the initramfs, where it finds the root image and makes it the
 //! root ([`initramfs`]), and then from that image. In a container there is only the second part.
 
@@ -13,6 +15,7 @@ mod ending;
 mod etc;
 mod fatal;
 mod initramfs;
+mod modprobe;
 mod mounts;
 mod platform;
 mod random;
@@ -27,6 +30,9 @@ use console::Console;
 use platform::Platform;
 
 fn main() -> ExitCode {
+    if std::process::id() != 1 && modprobe::is_called() {
+        return modprobe::run();
+    }
     if std::process::id() != 1 {
         eprintln!("init: this program prepares a machine and must be its first process (PID 1)");
         return ExitCode::FAILURE;
@@ -49,9 +55,7 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::FAILURE,
             Err(error) => fatal::end(platform, &mut console, "the machine cannot be ended", &error),
         },
-        Err(error) => {
-            fatal::end(platform, &mut console, "machined cannot be supervised", &error)
-        }
+        Err(error) => fatal::end(platform, &mut console, "machined cannot be supervised", &error),
     }
 }
 

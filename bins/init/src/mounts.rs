@@ -226,3 +226,52 @@ pub(crate) fn directory(path: &Path, mode: u32) -> Result<(), TreeError> {
     let permissions = std::fs::Permissions::from_mode(mode);
     std::fs::set_permissions(path, permissions).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sys::namespace::{Namespaces, unshare};
+
+    /// Runs `work` with an empty root of its own, in namespaces that vanish with it.
+    fn in_an_empty_root(work: impl FnOnce() + Send + 'static) {
+        let thread = std::thread::spawn(|| {
+            unshare(Namespaces::MOUNT | Namespaces::IPC).expect("namespaces: run as root");
+            mount::propagate("/", Propagation::Private, true).unwrap();
+            let root = tempfile::tempdir().unwrap();
+            mount::mount("tmpfs", "root", root.path(), MountFlags::empty(), "").unwrap();
+            for path in ["proc", "sys"] {
+                directory(&root.path().join(path), 0o755).unwrap();
+            }
+            mount::pivot_root(root.path()).unwrap();
+            work();
+        });
+        if let Err(panic) = thread.join() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+
+    #[test]
+    fn everything_is_mounted_once_and_found_again() {
+        in_an_empty_root(|| {
+            // With the devices of a container: a machine's device file system is the one of this test's host.
+            for _ in 0..2 {
+                basic(Platform::Container).unwrap();
+                writable().unwrap();
+                machine_views().unwrap();
+            }
+            let mounted = mount::table().unwrap();
+            let times = |target: &str| {
+                mounted.iter().filter(|mount| mount.target == Path::new(target)).count()
+            };
+            for target in ["/proc", "/sys", "/dev", "/dev/pts", "/dev/shm", "/run", "/system"] {
+                assert_eq!(times(target), 1, "{target}");
+            }
+            assert!(times("/sys/kernel/debug") <= 1 && times("/dev/hugepages") <= 1);
+            let mode = |path: &str| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+            assert_eq!(mode("/system/state"), 0o700);
+            assert_eq!(mode("/system/run"), 0o751);
+            assert_eq!(mode("/tmp"), 0o1777);
+            assert!(std::fs::read_link("/dev/fd").unwrap().starts_with("/proc/self"));
+        });
+    }
+}

@@ -121,12 +121,14 @@ const PLACEHOLDERS: [&str; 5] =
     ["etc/hostname", "etc/hosts", "etc/machine-id", "etc/nfsmount.conf", "etc/resolv.conf"];
 
 /// Links of a merged `/usr`.
-const LINKS: [(&str, &str); 7] = [
+const LINKS: [(&str, &str); 8] = [
     ("bin", "usr/bin"),
     ("sbin", "usr/bin"),
     ("lib", "usr/lib"),
     ("lib64", "usr/lib64"),
     ("usr/sbin", "bin"),
+    // The kernel calls it by this name when it needs a module.
+    ("usr/bin/modprobe", "init"),
     ("etc/os-release", "../usr/lib/os-release"),
     ("etc/ssl/cert.pem", "certs/ca-certificates.crt"),
 ];
