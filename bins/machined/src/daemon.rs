@@ -1,18 +1,30 @@
-//! apid and trustd: processes that close their own cage before they talk to anybody.
+//! apid, trustd and the dashboard: processes that close their own cage before they talk to anybody.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use dashboard::{Channel, Options, Target};
+use hyper_util::rt::TokioIo;
 use sys::sandbox::{Access, Sandbox};
+use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
+use tonic::Status;
+use tonic::transport::Endpoint;
+use tower::ServiceExt as _;
 
 use crate::log;
+use crate::machined::MACHINE_SOCKET;
 
 /// Closes the cage, then starts the threads, which are born inside it.
 fn caged(name: &str, sockets: &[&str]) -> Result<Runtime> {
     log::to_stdout();
     let cage = sockets.iter().fold(Sandbox::new(), |cage, path| cage.allow(path, Access::Write));
+    threads(name, &cage)
+}
+
+fn threads(name: &str, cage: &Sandbox) -> Result<Runtime> {
     let status = cage.apply().with_context(|| format!("{name} cannot be sandboxed"))?;
     tracing::info!(seccomp = %status.seccomp, landlock = %status.landlock, "sandboxed");
     Builder::new_multi_thread()
@@ -46,4 +58,37 @@ pub(crate) fn trustd() -> Result<ExitCode> {
     let runtime = caged("trustd", &["/system/run/trustd"])?;
     runtime.block_on(server::trustd::run(server::trustd::Options::default(), terminated()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How often the machine is asked for what cannot be watched.
+const UPDATE_INTERVAL: Duration = Duration::from_secs(3);
+
+/// Shows the machine on its own screen until it is told to end. The terminal is the standard input and output, so
+/// messages go to the standard error.
+pub(crate) fn dashboard() -> Result<ExitCode> {
+    log::to_stderr();
+    let cage = Sandbox::new().allow("/system/run/machined", Access::Write).terminal();
+    let runtime = threads("dashboard", &cage)?;
+    runtime.block_on(async {
+        let connector = tower::service_fn(|_: http::Uri| async {
+            UnixStream::connect(MACHINE_SOCKET).await.map(TokioIo::new)
+        });
+        let channel = Endpoint::from_static("http://machine")
+            .connect_with_connector_lazy(connector)
+            .map_err(|error| Status::unavailable(chain(&error)));
+        let name = sys::system::kernel().node;
+        let targets = vec![Target { name, channel: Channel::new(channel) }];
+        let options = Options { update_interval: UPDATE_INTERVAL, own_screen: true };
+        tokio::select! {
+            shown = dashboard::run(targets, options) => shown.map_err(anyhow::Error::from),
+            () = terminated() => Ok(()),
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An error with its causes, for the one line of the screen that shows it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use boot::command_line::CommandLine;
+use boot::command_line::arguments::{Arguments, Understood};
 use controllers::runtime::daemons::{APID_USER, TRUSTD_USER};
 use controllers::runtime::sequencer::{Ending, Sequencer, Signalled};
 use controllers::runtime::service::{Condition, HealthCheck, RunError, Spec, TaskRunner};
@@ -27,16 +29,26 @@ use crate::log;
 const REBOOT: u8 = 100;
 const POWER_OFF: u8 = 101;
 
-const MACHINE_SOCKET: &str = "/system/run/machined/machine.sock";
+pub(crate) const MACHINE_SOCKET: &str = "/system/run/machined/machine.sock";
 const APID_STATE_SOCKET: &str = "/system/run/apid/runtime.sock";
 const TRUSTD_STATE_SOCKET: &str = "/system/run/trustd/runtime.sock";
 
 /// Runs the node until it ends.
 pub(crate) fn run() -> Result<ExitCode> {
-    let logged = log::to_file(Path::new("/var/log/machined.log"));
+    let (platform, understood) = platform();
+    let paths = Paths::new("/");
+    let file = paths.logs(platform.mode).join("machined.log");
+    let logged = match platform.mode {
+        Mode::Container => log::to_file(&file),
+        Mode::Metal | Mode::Cloud => log::to_kernel_log_and_file(&file),
+    };
     if let Err(error) = logged {
         tracing::warn!("{error:#}");
     }
+    for problem in &understood.problems {
+        tracing::warn!("{problem}");
+    }
+    tracing::info!(platform = platform.name, mode = platform.mode.as_str(), "machined starts");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         // Threads are made when needed; each caller that reads files holds one while it reads.
@@ -45,7 +57,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start threads")?;
-    let ending = runtime.block_on(node())?;
+    let ending = runtime.block_on(node(platform, paths, understood.arguments))?;
     // What still runs is nothing that the end of the machine has to wait for.
     runtime.shutdown_background();
     Ok(match ending {
@@ -54,28 +66,40 @@ pub(crate) fn run() -> Result<ExitCode> {
     })
 }
 
-fn platform() -> Platform {
+/// What the node runs on: the environment says it, or the kernel's command line, which in a container is another
+/// system's.
+fn platform() -> (Platform, Understood) {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let name = variable("PLATFORM").unwrap_or_else(|| "metal".to_owned());
+    let named = variable("PLATFORM");
+    let understood = match named.as_deref() {
+        Some("container") => Understood::default(),
+        _ => {
+            let text = fs::read_to_string("/proc/cmdline").unwrap_or_default();
+            CommandLine::from(text.as_str()).understand()
+        }
+    };
+    let name = named.or_else(|| understood.arguments.platform.clone());
+    let name = name.unwrap_or_else(|| "metal".to_owned());
     let mode = match name.as_str() {
         "container" => Mode::Container,
         "metal" => Mode::Metal,
         _ => Mode::Cloud,
     };
-    Platform {
+    let platform = Platform {
         mode,
         instance_type: variable("TALOSSKU").unwrap_or_default(),
         user_data: variable("USERDATA"),
         name,
-    }
+    };
+    (platform, understood)
 }
 
-async fn node() -> Result<Ending> {
+async fn node(platform: Platform, paths: Paths, arguments: Arguments) -> Result<Ending> {
     let mut machine = [0; 5];
     System.fill(&mut machine).context("cannot name this start")?;
-    let node = Node::new(platform(), Paths::new("/"), machine);
-    // It was opened before there was a node that makes it known to the API.
-    drop(node.log("machined"));
+    let node = Node::new(platform, paths, machine).with_arguments(arguments);
+    // It is written already; here it is made known.
+    let _ = node.log("machined");
     let (commands, requests) = command::channel();
     let mut controllers = Controllers::new(node.store.clone());
     controllers::register(&mut controllers, &node)?;

@@ -1,7 +1,7 @@
 //! The node's daemon, and by other names the daemons at its border.
 //!
-//! One program, several roles: `machined` holds the resources and runs the controllers, `apid` and `trustd` are
-//! processes of their own without privileges. The role is the name the program is started under, or its first
+//! One program, several roles: `machined` holds the resources and runs the controllers, `apid`, `trustd` and `dashboard`
+//! are processes of their own without privileges. The role is the name the program is started under, or its first
 //! argument. Only wiring here: what the roles do is in the crates `controllers` and `server`.
 
 mod daemon;
@@ -28,9 +28,10 @@ fn main() -> ExitCode {
         "machined" => machined::run(),
         "apid" => daemon::apid(),
         "trustd" => daemon::trustd(),
+        "dashboard" => daemon::dashboard(),
         other => {
             eprintln!(
-                "machined: {other:?} is no role of this program: use machined, apid or trustd"
+                "machined: {other:?} is no role of this program: use machined, apid, trustd or dashboard"
             );
             return ExitCode::from(2);
         }

@@ -125,6 +125,8 @@ pub struct Node {
     pub logs: log::Registry,
     /// Told when somebody presses the machine's power button.
     pub power_button: Arc<Notify>,
+    /// Whether `/var` is the place to work on: always in a container, on a machine once its volume is mounted.
+    pub var_ready: Arc<watch::Sender<bool>>,
     /// What happened when, and what it waited for.
     pub timeline: Timeline,
     /// What the node runs on.
@@ -153,6 +155,7 @@ impl Node {
             stage: Arc::new(watch::Sender::new(MachineStage::BOOTING)),
             arguments: Arc::default(),
             power_button: Arc::default(),
+            var_ready: Arc::new(watch::Sender::new(platform.in_container())),
             logs,
             services,
             events,
@@ -180,5 +183,14 @@ impl Node {
             // Ids are this program's own constants, all of them plain words.
             Err(_) => self.logs.directory().join(id),
         }
+    }
+    /// The log file of a service that only runs once `/var` is there, and whose log stays there.
+    #[must_use]
+    pub fn lasting_log(&self, id: &'static str) -> PathBuf {
+        let path = self.paths.at("/var/log").join(format!("{id}.log"));
+        if let Ok(id) = log::LogId::parse(id) {
+            self.logs.register_at(&id, path.clone());
+        }
+        path
     }
 }

@@ -31,7 +31,6 @@ pub struct VolumeError {
 }
 
 /// A volume that is mounted for one user, until it is released.
-#[derive(Debug)]
 #[must_use = "the volume stays mounted until it is released"]
 pub struct Mounted {
     store: Store,
@@ -197,7 +196,9 @@ mod tests {
             }
             store.remove_finalizer::<VolumeMountRequestSpec>(NAMESPACE, id, OWNER).unwrap();
             store
-                .wait_for::<VolumeMountRequestSpec>(NAMESPACE, id, |request| request.is_none())
+                .wait_for::<VolumeMountRequestSpec>(NAMESPACE, id, |request| {
+                    request.is_none_or(|request| request.metadata.phase == Phase::Running)
+                })
                 .await;
         }
     }

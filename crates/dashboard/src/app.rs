@@ -61,6 +61,8 @@ pub struct App {
     /// Lines scrolled back from the end of the log, or down the table.
     pub(crate) scroll: usize,
     pub(crate) ticks: usize,
+    /// The machine's own screen, which nobody can leave.
+    pub(crate) own_screen: bool,
 }
 
 /// Lines that a page key moves.
@@ -71,6 +73,13 @@ impl App {
     #[must_use]
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         Self { machines: names.into_iter().map(Machine::new).collect(), ..Self::default() }
+    }
+
+    /// The same on the machine's own screen, which nobody can leave.
+    #[must_use]
+    pub fn on_own_screen(mut self, own: bool) -> Self {
+        self.own_screen = own;
+        self
     }
 
     /// Takes in something new about a machine.
@@ -94,6 +103,7 @@ impl App {
     /// Takes in a key.
     pub fn press(&mut self, key: Key) -> Action {
         match key {
+            Key::Quit if self.own_screen => {}
             Key::Quit => return Action::Quit,
             Key::Function(number) => {
                 let index = usize::from(number).wrapping_sub(1);
@@ -155,6 +165,8 @@ mod tests {
         app.press(Key::Function(9));
         assert_eq!(app.screen, Screen::Monitor);
         assert_eq!(app.press(Key::Quit), Action::Quit);
+        app.own_screen = true;
+        assert_eq!(app.press(Key::Quit), Action::Draw);
     }
 
     #[test]

@@ -90,7 +90,8 @@ impl App {
             spans.push(Span::styled(format!(" F{} {} ", index + 1, screen.title()), style));
         }
         let keys = if self.machines.len() > 1 { "  h/l machine · " } else { "  " };
-        spans.push(Span::styled(format!("{keys}j/k scroll · q quit"), Style::new().dark_gray()));
+        let leave = if self.own_screen { "" } else { " · q quit" };
+        spans.push(Span::styled(format!("{keys}j/k scroll{leave}"), Style::new().dark_gray()));
         Paragraph::new(Line::from(spans))
     }
 }

@@ -38,7 +38,7 @@ const WATCH_RETRY: Duration = Duration::from_secs(1);
 const LOG_RETRY: Duration = Duration::from_secs(30);
 
 /// The types that are watched, with their namespaces.
-const WATCHED: [(&str, &str); 16] = [
+const WATCHED: [(&str, &str); 18] = [
     ("MachineStatuses.runtime.talos.dev", "runtime"),
     ("SecurityStates.talos.dev", "runtime"),
     ("MachineTypes.config.talos.dev", "config"),
@@ -55,6 +55,8 @@ const WATCHED: [(&str, &str); 16] = [
     ("Members.cluster.talos.dev", "cluster"),
     ("Versions.runtime.talos.dev", "runtime"),
     ("Diagnostics.runtime.talos.dev", "runtime"),
+    ("MaintenanceStatuses.runtime.ichor.dev", "runtime"),
+    ("Conditions.runtime.ichor.dev", "runtime"),
 ];
 
 /// The receiver of updates, with the number of the machine they are about.

@@ -47,6 +47,8 @@ pub enum DashboardError {
 pub struct Options {
     /// How often machines are asked for what cannot be watched.
     pub update_interval: Duration,
+    /// Whether this is the machine's own screen, which nobody can leave.
+    pub own_screen: bool,
 }
 
 /// Shows the machines until the user ends it.
@@ -57,7 +59,8 @@ pub async fn run(targets: Vec<Target>, options: Options) -> Result<(), Dashboard
     if !io::stdout().is_terminal() {
         return Err(DashboardError::NotATerminal);
     }
-    let mut app = App::new(targets.iter().map(|target| target.name.as_str()));
+    let mut app = App::new(targets.iter().map(|target| target.name.as_str()))
+        .on_own_screen(options.own_screen);
     let (_followers, mut updates) = followers(targets, options);
     let mut keys = keys();
     let mut guard = Guard::enter()?;

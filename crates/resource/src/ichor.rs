@@ -1,6 +1,7 @@
 //! The types that Ichor adds to the contract: what its parts wait for, and how its controllers
 //! fare.
 
+use crate::types::NetIp;
 use crate::{Spec, Timestamp};
 
 /// Something that a part of the machine waits for; it is gone when the wait is over.
@@ -25,6 +26,23 @@ pub struct ConditionSpec {
     /// Since when.
     #[field(4)]
     pub since: Timestamp,
+}
+
+/// The API of a machine that waits for its configuration; it is gone when that has come. Ids: `maintenance`.
+#[derive(Clone, Debug, Default, PartialEq, Spec)]
+#[spec(
+    type = "MaintenanceStatuses.runtime.ichor.dev",
+    namespace = "runtime",
+    columns = [("Addresses", "{.addresses}"), ("Fingerprint", "{.fingerprint}")],
+    no_automatic_aliases,
+)]
+pub struct MaintenanceStatusSpec {
+    /// Where the API answers.
+    #[field(1)]
+    pub addresses: Vec<NetIp>,
+    /// By what its certificate is recognized: base64 of the SHA-256 of its public key.
+    #[field(2)]
+    pub fingerprint: String,
 }
 
 /// How a controller fares.

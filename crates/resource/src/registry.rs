@@ -214,6 +214,7 @@ pub const DEFINITIONS: &[Definition] = &[
 pub const EXTENSIONS: &[Definition] = &[
     ichor::ConditionSpec::DEFINITION,
     ichor::ControllerStatusSpec::DEFINITION,
+    ichor::MaintenanceStatusSpec::DEFINITION,
     ichor::TimelineStepSpec::DEFINITION,
 ];
 

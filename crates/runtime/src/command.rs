@@ -31,6 +31,8 @@ pub struct ApplyConfiguration {
     pub mode: ApplyMode,
     /// Only say what would change.
     pub dry_run: bool,
+    /// Whether the caller may change a machine that has a configuration; anybody may give one to a machine without.
+    pub administrator: bool,
     /// When a tried configuration is taken back.
     pub try_timeout: Option<Duration>,
 }

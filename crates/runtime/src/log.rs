@@ -84,6 +84,11 @@ impl Registry {
             .clone()
     }
 
+    /// Makes a log known whose file is elsewhere.
+    pub fn register_at(&self, id: &LogId, path: PathBuf) {
+        self.table().insert(id.clone(), path);
+    }
+
     /// The file of a known log.
     #[must_use]
     pub fn path(&self, id: &str) -> Option<PathBuf> {
@@ -127,5 +132,8 @@ mod tests {
         assert_eq!(logs.path("apid"), Some(path.clone()));
         assert_eq!(rotated(&path), Path::new("/var/log/apid.log.1"));
         assert_eq!(logs.list().len(), 1);
+        let kubelet = LogId::parse("kubelet").unwrap();
+        logs.register_at(&kubelet, "/elsewhere/kubelet.log".into());
+        assert_eq!(logs.path("kubelet"), Some("/elsewhere/kubelet.log".into()));
     }
 }

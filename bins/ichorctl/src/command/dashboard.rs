@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
             Target { name: node.name().to_owned(), channel: Channel::new(service) }
         })
         .collect();
-    let options = Options { update_interval: arguments.update_interval };
+    let options = Options { update_interval: arguments.update_interval, own_screen: false };
     remote::block_on(async {
         let Some(path) = &arguments.screenshot else {
             return Ok(dashboard::run(targets, options).await?);

@@ -30,7 +30,9 @@ const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Why nothing was fetched.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DownloadError {
-    #[error("{url} is no address that a configuration can be fetched from: use http://… or https://…")]
+    #[error(
+        "{url} is no address that a configuration can be fetched from: use http://… or https://…"
+    )]
     Url { url: String },
     #[error("cannot connect to {server}")]
     Connect {
@@ -240,7 +242,10 @@ mod tests {
         assert!(matches!(get("/circle").await, Err(DownloadError::Redirect { .. })));
         let absent = get("/absent").await.unwrap_err().to_string();
         assert!(absent.ends_with("/absent answers 404 Not Found"), "{absent}");
-        assert!(matches!(get("/large").await, Err(DownloadError::Size { .. } | DownloadError::Body { .. })));
+        assert!(matches!(
+            get("/large").await,
+            Err(DownloadError::Size { .. } | DownloadError::Body { .. })
+        ));
         for url in ["ftp://host/x", "no url", "http://"] {
             assert!(matches!(fetch(url).await, Err(DownloadError::Url { .. })), "{url}");
         }

@@ -192,9 +192,8 @@ async fn read(node: &Node, origin: Origin) -> Result<Option<Vec<u8>>, AcquireErr
     };
     Ok(match origin {
         Origin::State => {
-            let owner = format!("{OWNER}: configuration");
             let read = |directory: &Path| source::disk(&directory.join(FILE));
-            match volume::presence(node, STATE, &owner).await {
+            match volume::presence(node, STATE, OWNER).await {
                 Presence::Missing => None,
                 Presence::Ready => volume::with_state(node, OWNER, true, read).await??,
             }
@@ -214,7 +213,8 @@ fn embedded(paths: &Paths) -> Result<Option<Vec<u8>>, AcquireError> {
         && let Some(directory) = path.parent()
     {
         use sys::mount::MountFlags;
-        let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        let flags =
+            MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
         sys::mount::mount("tmpfs", "embedded", directory, flags, "mode=700,size=4k")
             .map_err(AcquireError::Mask)?;
     }
@@ -262,14 +262,14 @@ impl Controller for Persistence {
             }
             let store = self.node.store.clone();
             // While STATE was waited for, there may have come another one.
-            let write = move |directory: &Path| {
-                match store.get::<MachineConfigSpec>(NAMESPACE, PERSISTENT) {
-                    Some(kept) => {
-                        let text = kept.spec.yaml_marshalled.as_bytes();
-                        atomic::write_durable(&directory.join(FILE), text, 0o600)
-                    }
-                    None => Ok(()),
+            let write = move |directory: &Path| match store
+                .get::<MachineConfigSpec>(NAMESPACE, PERSISTENT)
+            {
+                Some(kept) => {
+                    let text = kept.spec.yaml_marshalled.as_bytes();
+                    atomic::write_durable(&directory.join(FILE), text, 0o600)
                 }
+                None => Ok(false),
             };
             volume::with_state(&self.node, PERSISTENCE, false, write).await??;
             Ok(Next::OnChange)
@@ -365,15 +365,16 @@ mod tests {
     #[tokio::test]
     async fn the_disk_comes_before_the_platform() {
         let root = tempfile::tempdir().unwrap();
-        kept(root.path(), "system/state/config.yaml", WORKER);
+        let dns = "apiVersion: v1alpha1\nkind: ResolverConfig\nhostDNS:\n  enabled: true\n  forwardKubeDNSToHost: true\n";
+        let worker = format!("{}---\n{dns}", String::from_utf8(WORKER.to_vec()).unwrap());
+        kept(root.path(), "system/state/config.yaml", worker.as_bytes());
         let with_disk = node(root.path(), Some(b"not looked at: ["));
         acquire(&with_disk).await.unwrap();
-        let worker = String::from_utf8(WORKER.to_vec()).unwrap();
         assert_eq!(present(&with_disk, ACTIVE), Some(worker.clone()));
         assert_eq!(present(&with_disk, PERSISTENT), None, "it is kept already");
 
         let root = tempfile::tempdir().unwrap();
-        let given = node(root.path(), Some(WORKER));
+        let given = node(root.path(), Some(worker.as_bytes()));
         acquire(&given).await.unwrap();
         assert_eq!(present(&given, PERSISTENT), Some(worker));
 
@@ -402,7 +403,8 @@ mod tests {
             config_inline: text(full),
             ..Default::default()
         };
-        let machine = Node::new(platform, Paths::new(root.path()), [0; 5]).with_arguments(arguments);
+        let machine =
+            Node::new(platform, Paths::new(root.path()), [0; 5]).with_arguments(arguments);
         // No disk has a volume STATE.
         let missing = resource::block::VolumeStatusSpec {
             phase: resource::enums::VolumePhase::MISSING,

@@ -31,7 +31,9 @@ pub(super) enum PlatformError {
     Download(#[from] DownloadError),
     #[error(transparent)]
     Source(#[from] SourceError),
-    #[error("the volume {label} is not there: attach a disk with this label, or change the kernel argument talos.config")]
+    #[error(
+        "the volume {label} is not there: attach a disk with this label, or change the kernel argument talos.config"
+    )]
     NoVolume { label: &'static str },
     #[error("the volume {label} cannot be read")]
     Volume {
@@ -99,7 +101,8 @@ fn media(
 
 async fn fetch(node: &Node, url: &str) -> Result<Vec<u8>, PlatformError> {
     {
-        let condition = Condition::resource_state::<StatusSpec>("network", "status", "has an address");
+        let condition =
+            Condition::resource_state::<StatusSpec>("network", "status", "has an address");
         let _waiting = node.store.waiting(OWNER, &condition);
         node.store
             .wait_for::<StatusSpec>("network", "status", |status| {
@@ -170,9 +173,8 @@ fn seed(serial: &str) -> Option<String> {
     if kind != "nocloud" && kind != "nocloud-net" {
         return None;
     }
-    let address = parts.find_map(|part| {
-        part.strip_prefix("s=").or_else(|| part.strip_prefix("seedfrom="))
-    })?;
+    let address = parts
+        .find_map(|part| part.strip_prefix("s=").or_else(|| part.strip_prefix("seedfrom=")))?;
     (address.starts_with("http://") || address.starts_with("https://"))
         .then(|| format!("{}/", address.trim_end_matches('/')))
 }
@@ -211,7 +213,8 @@ fn meaning(bytes: Vec<u8>) -> UserData {
         return UserData::Configuration(bytes);
     };
     let text = String::from_utf8_lossy(rest);
-    let address = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    let address =
+        text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     address.map_or(UserData::None, |address| UserData::Include(address.to_owned()))
 }
 
@@ -234,7 +237,10 @@ mod tests {
     #[test]
     fn the_serial_number_says_where_the_data_is() {
         let address = |serial| seed(serial);
-        assert_eq!(address("ds=nocloud-net;s=http://10.0.2.2/a/;h=x").unwrap(), "http://10.0.2.2/a/");
+        assert_eq!(
+            address("ds=nocloud-net;s=http://10.0.2.2/a/;h=x").unwrap(),
+            "http://10.0.2.2/a/"
+        );
         assert_eq!(address("ds=nocloud;h=x;s=https://h/b\n").unwrap(), "https://h/b/");
         for serial in ["", "ds=ec2;s=http://h/", "ds=nocloud", "ds=nocloud;s=/dev/vdb", "VM-1"] {
             assert_eq!(address(serial), None, "{serial}");
@@ -248,6 +254,9 @@ mod tests {
         assert_eq!(of("#cloud-config\nusers: []\n"), UserData::None);
         assert_eq!(of("#include\n\n http://h/x \n"), UserData::Include("http://h/x".into()));
         assert_eq!(of("#include\n"), UserData::None);
-        assert_eq!(of("version: v1alpha1\n"), UserData::Configuration(b"version: v1alpha1\n".into()));
+        assert_eq!(
+            of("version: v1alpha1\n"),
+            UserData::Configuration(b"version: v1alpha1\n".into())
+        );
     }
 }

@@ -32,7 +32,9 @@ pub enum SourceError {
     )]
     Base64(#[source] base64::DecodeError),
     /// A kernel argument is not base64.
-    #[error("the machine configuration in the kernel argument {argument} is not base64: set it to the base64 of the YAML text, compressed with zstd")]
+    #[error(
+        "the machine configuration in the kernel argument {argument} is not base64: set it to the base64 of the YAML text, compressed with zstd"
+    )]
     Argument {
         /// The argument.
         argument: &'static str,
@@ -41,7 +43,9 @@ pub enum SourceError {
         source: base64::DecodeError,
     },
     /// A kernel argument is not compressed as it must be.
-    #[error("the machine configuration in the kernel argument {argument} is not compressed with zstd")]
+    #[error(
+        "the machine configuration in the kernel argument {argument} is not compressed with zstd"
+    )]
     Zstd {
         /// The argument.
         argument: &'static str,

@@ -100,7 +100,7 @@ fn service(node: &Node, instance: &'static Instance) -> Spec {
         async move { containerd.version().await.map(drop).map_err(|error| error_chain(&error)) }
     })
     .when(Condition::file(socket));
-    let log = node.log(instance.id);
+    let log = node.lasting_log(instance.id);
     let runner = ProcessRunner::new(&node.paths.run(), instance.id, move || spawn(instance, &log));
     Spec::new(instance.id, runner).checked(check).grace(Duration::from_secs(10))
 }
@@ -110,6 +110,7 @@ fn service(node: &Node, instance: &'static Instance) -> Spec {
 pub(super) fn cri(node: &Node) -> Spec {
     let store = &node.store;
     service(node, &CRI)
+        .waits_for(Condition::var_ready(node))
         .waits_for(Condition::resource::<network::StatusSpec>(
             store,
             "network",

@@ -6,7 +6,9 @@ mod coldplug;
 mod manager;
 mod modules;
 mod power;
+mod requested;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +20,8 @@ use futures::future::BoxFuture;
 use resource::runtime::DevicesStatusSpec;
 use tokio::sync::{mpsc, watch};
 
-use crate::Node;
 use crate::runtime::service::error_chain;
+use crate::{Node, Paths};
 use manager::Manager;
 
 /// Adds the controllers of this domain.
@@ -35,7 +37,12 @@ pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterEr
         settled: Arc::new(watch::Sender::new(false)),
         begun: false,
     })?;
-    Ok(())
+    requested::register(controllers, node)
+}
+
+/// Where the modules of the running kernel are.
+fn directory(paths: &Paths) -> PathBuf {
+    paths.at("/usr/lib/modules").join(sys::system::kernel().release)
 }
 
 /// Says when the devices have settled.
@@ -47,12 +54,11 @@ struct Devices {
 
 impl Devices {
     fn begin(&self, context: &Context) {
-        let release = sys::system::kernel().release;
         let paths = &self.node.paths;
         // The sequencer takes the power button from here, see `Node::power_button`.
         let (pressed, mut presses) = mpsc::channel(1);
         let manager = Manager {
-            modules: paths.at("/usr/lib/modules").join(release),
+            modules: directory(paths),
             devices: paths.at("/sys/devices"),
             settle_time: settle_time(self.node.arguments.settle_time.as_deref()),
             settled: Arc::clone(&self.settled),

@@ -225,6 +225,8 @@ impl EtcdService {
     }
 
     fn service(&self) -> Spec {
+        // The container runtime writes it; here it is made known.
+        let _ = self.node.lasting_log("etcd");
         let prepare = {
             let (node, images, start) =
                 (self.node.clone(), self.images.clone(), Arc::clone(&self.start));

@@ -20,7 +20,7 @@ use crate::cri::services::cgroup;
 use crate::plain::plain;
 
 /// This program in the root image; the name it is started under decides what it does.
-const PROGRAM: &str = "/usr/bin/machined";
+pub(super) const PROGRAM: &str = "/usr/bin/machined";
 
 /// The user that apid and the dashboard run as.
 pub const APID_USER: u32 = 50;
@@ -89,8 +89,11 @@ fn trustd(node: &Node) -> Spec {
     ))
 }
 
-/// Adds the controllers of the daemons.
-pub(super) fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
+/// Adds the controller that says how apid shall serve.
+///
+/// # Errors
+/// See [`crate::register`].
+pub fn register_api_service(controllers: &mut Runtime) -> Result<(), RegisterError> {
     controllers.register(plain(
         "runtime.APIServiceConfigController",
         vec![
@@ -112,6 +115,12 @@ pub(super) fn register(controllers: &mut Runtime, node: &Node) -> Result<(), Reg
             Ok(Next::OnChange)
         },
     ))?;
+    Ok(())
+}
+
+/// Adds the controllers of the daemons.
+pub(super) fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
+    register_api_service(controllers)?;
     controllers.register(Daemons { node: node.clone(), started: false, signing: false })?;
     Ok(())
 }

@@ -1,14 +1,17 @@
 //! Controllers of the machine itself: services, status, sequences.
 
+mod console;
 pub mod daemons;
 mod diagnostics;
 mod facts;
 mod mirror;
 mod mounts;
+mod parameters;
 mod rotate;
 pub mod sequencer;
 pub mod service;
 pub mod status;
+mod volumes;
 
 use ::runtime::controller::{RegisterError, Runtime};
 
@@ -21,8 +24,11 @@ use crate::Node;
 pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
     facts::register(controllers, node, api::version::TAG)?;
     daemons::register(controllers, node)?;
+    console::register(controllers, node)?;
     mirror::register(controllers, node)?;
     mounts::register(controllers, node)?;
+    parameters::register(controllers, node)?;
+    volumes::register(controllers, node)?;
     diagnostics::register(controllers, node)?;
     rotate::register(controllers, node)?;
     status::register(controllers, node, node.stage.subscribe())

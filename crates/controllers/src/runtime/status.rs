@@ -193,7 +193,10 @@ struct Status {
 }
 
 /// Adds the controller of the machine's status.
-pub(super) fn register(
+///
+/// # Errors
+/// See [`crate::register`].
+pub fn register(
     controllers: &mut Runtime,
     node: &Node,
     stage: watch::Receiver<MachineStage>,

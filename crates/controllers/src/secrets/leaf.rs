@@ -122,6 +122,24 @@ pub fn issue(
     pair(&identity.certificate.to_pem(), &identity.key).map_err(IssueError::Key)
 }
 
+/// Issues what is wanted for a key that is there already, so that whoever knows the key recognizes it again.
+///
+/// # Errors
+/// When a signature cannot be made or the key not be written.
+pub fn issue_for(
+    authority: &Authority,
+    wanted: &Wanted,
+    usage: pki::ExtendedUsage,
+    key: &PrivateKey,
+    now: i64,
+    random: &mut dyn Random,
+) -> Result<PemEncodedCertificateAndKey, IssueError> {
+    let leaf = wanted.leaf(&[usage], Validity::starting(now, pki::NODE_LIFE));
+    let public_key = key.public_key_der().map_err(IssueError::Sign)?;
+    let certificate = authority.issue_for(&public_key, &leaf, random)?;
+    pair(&certificate.to_pem(), key).map_err(IssueError::Key)
+}
+
 /// Issues what is wanted with a new key of the authority's own kind.
 ///
 /// # Errors

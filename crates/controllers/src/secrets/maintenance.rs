@@ -1,14 +1,17 @@
 //! A node without a configuration has no authority of its own: in maintenance the API shows a certificate that a
 //! passing authority, made in memory, vouches for, and lets anybody in as a reader.
 
+use std::net::IpAddr;
+
 use ::runtime::controller::{
     Context, ControllerError, Input, Next, Output, RegisterError, Runtime,
 };
-use pki::{Algorithm, Authority, ExtendedUsage, PrivateKey, System, Validity};
+use pki::{Algorithm, Authority, Certificate, ExtendedUsage, PrivateKey, System, Validity};
+use resource::ichor::MaintenanceStatusSpec;
 use resource::network::{HostnameStatusSpec, NodeAddressSpec};
 use resource::runtime::MaintenanceServiceRequestSpec;
 use resource::secrets::{APICertsSpec, CertSANSpec, MaintenanceRootSpec, OSRootSpec};
-use resource::types::{PemEncodedCertificate, PemEncodedCertificateAndKey};
+use resource::types::{NetIp, PemEncodedCertificate, PemEncodedCertificateAndKey};
 
 use super::leaf::{self, LeafPlan, Wanted};
 use super::os::{now, until};
@@ -41,6 +44,7 @@ fn reconcile(context: &Context) -> Result<Next, ControllerError> {
         context.cleanup::<APICertsSpec>("secrets", |_| false)?;
         context.cleanup::<CertSANSpec>("secrets", |_| false)?;
         context.cleanup::<MaintenanceRootSpec>("secrets", |_| false)?;
+        context.cleanup::<MaintenanceStatusSpec>("runtime", |_| false)?;
         return Ok(Next::OnChange);
     }
     let hostname = context
@@ -62,17 +66,48 @@ fn reconcile(context: &Context) -> Result<Next, ControllerError> {
         .unwrap_or_default();
     let (server, half) = match leaf::plan(&present, authority.certificate(), &wanted, now()) {
         LeafPlan::Keep { until } => (present, until),
-        LeafPlan::Issue { .. } => (
-            leaf::issue(&authority, &wanted, ExtendedUsage::ServerAuth, now(), &mut System)?,
-            now() + pki::NODE_LIFE / 2,
-        ),
+        LeafPlan::Issue { .. } => {
+            // Addresses come one by one; the key stays, and with it the fingerprint that somebody has written down.
+            let key = PrivateKey::from_pem(&String::from_utf8_lossy(&present.key.0))
+                .or_else(|_| PrivateKey::generate(Algorithm::Ed25519))?;
+            let usage = ExtendedUsage::ServerAuth;
+            let server = leaf::issue_for(&authority, &wanted, usage, &key, now(), &mut System)?;
+            (server, now() + pki::NODE_LIFE / 2)
+        }
     };
     context.modify::<APICertsSpec>("secrets", "api", |spec| {
         spec.accepted_cas = vec![PemEncodedCertificate { crt: ca.crt.clone() }];
         spec.server.clone_from(&server);
         spec.skip_verifying_client_cert = true;
     })?;
+    announce(context, &server)?;
     Ok(until(half))
+}
+
+/// Says where the API answers and by what it is recognized: in a resource, which the screen shows, and in the log.
+fn announce(
+    context: &Context,
+    server: &PemEncodedCertificateAndKey,
+) -> Result<(), ControllerError> {
+    let certificate = Certificate::from_pem(&String::from_utf8_lossy(&server.crt.0))?;
+    let own: Vec<IpAddr> = certificate.ips.iter().copied().filter(|ip| !ip.is_loopback()).collect();
+    let wanted = MaintenanceStatusSpec {
+        addresses: own.iter().copied().map(NetIp::from).collect(),
+        fingerprint: certificate.fingerprint(),
+    };
+    let before = context.get::<MaintenanceStatusSpec>("runtime", "maintenance");
+    if before.is_none_or(|before| **before.spec != wanted) {
+        let list = own.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let list = if list.is_empty() { "no address yet".to_owned() } else { list };
+        tracing::info!(
+            "this machine waits for its configuration: ichorctl apply-config --insecure; addresses: {list}; certificate fingerprint: {}",
+            wanted.fingerprint
+        );
+    }
+    context.modify::<MaintenanceStatusSpec>("runtime", "maintenance", |status| {
+        status.clone_from(&wanted);
+    })?;
+    Ok(())
 }
 
 /// Adds the controller of the API's certificate in maintenance.
@@ -88,6 +123,7 @@ pub(super) fn register(controllers: &mut Runtime) -> Result<(), RegisterError> {
             Output::shared::<APICertsSpec>(),
             Output::shared::<CertSANSpec>(),
             Output::exclusive::<MaintenanceRootSpec>(),
+            Output::exclusive::<MaintenanceStatusSpec>(),
         ],
         reconcile,
     ))?;
@@ -121,6 +157,25 @@ mod tests {
         let leaf = pki::Certificate::from_pem(&text).unwrap();
         assert_eq!(leaf.common_name, NAME);
         assert!(leaf.ips.contains(&[10, 5, 0, 2].into()));
+        let told = store
+            .wait_for::<MaintenanceStatusSpec>("runtime", "maintenance", |told| told.is_some())
+            .await
+            .unwrap();
+        assert_eq!(told.spec.fingerprint, leaf.fingerprint());
+        assert_eq!(told.spec.addresses, [NetIp::from(IpAddr::from([10, 5, 0, 2]))]);
+        let another = NetIpPrefix::new([10, 5, 0, 3].into(), 24).unwrap();
+        store
+            .modify::<NodeAddressSpec>("", "network", "accumulative", |spec| {
+                spec.addresses.push(another);
+            })
+            .unwrap();
+        let told = store
+            .wait_for::<MaintenanceStatusSpec>("runtime", "maintenance", |told| {
+                told.is_some_and(|told| told.spec.addresses.len() == 2)
+            })
+            .await
+            .unwrap();
+        assert_eq!(told.spec.fingerprint, leaf.fingerprint(), "what was written down stays good");
         store.remove::<MaintenanceServiceRequestSpec>("", "runtime", "maintenance").unwrap();
         store.wait_for::<APICertsSpec>("secrets", "api", |present| present.is_none()).await;
         running.abort();

@@ -23,8 +23,14 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, machine: &Machine, scroll:
     let diagnostics: Vec<Line<'_>> = diagnostics(machine);
     let warned = u16::try_from(diagnostics.len()).unwrap_or(u16::MAX);
     let box_height = if warned == 0 { 0 } else { warned.saturating_add(2).min(8) };
-    let [top, warnings, log] = Layout::vertical([
+    let waits = waiting(machine);
+    let waits_height = match u16::try_from(waits.len()) {
+        Ok(0) => 0,
+        lines => lines.unwrap_or(u16::MAX).saturating_add(2),
+    };
+    let [top, pending, warnings, log] = Layout::vertical([
         Constraint::Length(FACTS),
+        Constraint::Length(waits_height),
         Constraint::Length(box_height),
         Constraint::Min(0),
     ])
@@ -33,6 +39,10 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, machine: &Machine, scroll:
     facts(frame, left, "Machine", identity(machine));
     facts(frame, middle, "Services", services(machine));
     facts(frame, right, "Network", network(machine));
+    if waits_height > 0 {
+        let block = titled("Waiting").border_style(Style::new().fg(ACCENT));
+        frame.render_widget(Paragraph::new(waits).block(block), pending);
+    }
     if warned > 0 {
         let block = titled("Diagnostics").border_style(Style::new().red());
         frame.render_widget(
@@ -240,6 +250,45 @@ fn network(machine: &Machine) -> Vec<Fact> {
         ("DNS", join(texts(resolvers.and_then(|spec| spec.entry("dnsServers"))))),
         ("NTP", join(texts(servers.and_then(|spec| spec.entry("timeServers"))))),
     ]
+}
+
+/// How many waits are shown: the longest ones, since the others are about to end.
+const WAITS: usize = 4;
+
+/// What a machine that is not ready waits for, and what a person can do about it.
+fn waiting(machine: &Machine) -> Vec<Line<'static>> {
+    if let Some(status) = machine.spec("MaintenanceStatuses.runtime.ichor.dev", "maintenance") {
+        let addresses = texts(status.entry("addresses"));
+        let fingerprint = text_of(status.entry("fingerprint")).unwrap_or_default();
+        let Some(first) = addresses.first() else {
+            return vec![Line::raw(
+                "This machine has no configuration and no address yet: is its network connected?",
+            )];
+        };
+        return vec![
+            Line::raw("This machine has no configuration. Give it one from another computer:"),
+            Line::styled(
+                format!("  ichorctl apply-config --insecure --nodes {first} --file CONFIG.yaml"),
+                Style::new().bold(),
+            ),
+            Line::raw(format!("Addresses: {}", addresses.join(", "))),
+            Line::raw(format!("Certificate fingerprint: {fingerprint}")),
+        ];
+    }
+    let status = machine.spec("MachineStatuses.runtime.talos.dev", "machine");
+    let is_ready = |status: &Value| status.entry("status")?.entry("ready")?.as_bool();
+    if status.and_then(is_ready) == Some(true) {
+        return Vec::new();
+    }
+    let mut waits: Vec<(String, String)> = machine
+        .specs("Conditions.runtime.ichor.dev")
+        .filter_map(|(_, wait)| {
+            Some((text_of(wait.entry("since"))?, text_of(wait.entry("waitsFor"))?))
+        })
+        .collect();
+    waits.sort();
+    waits.dedup_by(|a, b| a.1 == b.1);
+    waits.into_iter().take(WAITS).map(|(_, what)| Line::raw(what)).collect()
 }
 
 fn diagnostics(machine: &Machine) -> Vec<Line<'static>> {

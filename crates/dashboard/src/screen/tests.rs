@@ -144,6 +144,37 @@ fn summary_says_what_the_machine_is() {
 }
 
 #[test]
+fn a_machine_that_waits_says_for_what() {
+    let mut app = app();
+    let wait = |since: &str, what: &str| format!("owner: a\nwaitsFor: {what}\nsince: {since}\n");
+    let kind = "Conditions.runtime.ichor.dev";
+    resource(&mut app, 0, kind, "b", &wait("2026-01-01T00:00:09Z", "an answer of DHCP on eth0"));
+    resource(&mut app, 0, kind, "a", &wait("2026-01-01T00:00:01Z", "volume STATE"));
+    let text = drawn(&app, 140, 30);
+    let place = |what| text.find(what).unwrap_or_else(|| panic!("{what:?} is not in\n{text}"));
+    assert!(place("volume STATE") < place("an answer of DHCP on eth0"), "the longest wait first");
+
+    let kind = "MaintenanceStatuses.runtime.ichor.dev";
+    resource(&mut app, 0, kind, "maintenance", "addresses: []\nfingerprint: x=");
+    assert!(drawn(&app, 140, 30).contains("is its network connected?"));
+    let spec = "addresses: [10.0.2.15, 'fe80::1']\nfingerprint: Zm9v=";
+    resource(&mut app, 0, kind, "maintenance", spec);
+    let text = drawn(&app, 140, 30);
+    for expected in [
+        "ichorctl apply-config --insecure --nodes 10.0.2.15 --file CONFIG.yaml",
+        "Addresses: 10.0.2.15, fe80::1",
+        "Certificate fingerprint: Zm9v=",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
+
+    let ready = "stage: running\nstatus: {ready: true}";
+    resource(&mut app, 0, "MachineStatuses.runtime.talos.dev", "machine", ready);
+    app.apply(0, Update::Reset(kind));
+    assert!(!drawn(&app, 140, 30).contains("Waiting"), "a ready machine waits for nothing");
+}
+
+#[test]
 fn monitor_says_what_the_machine_does() {
     let mut app = app();
     app.show(Screen::Monitor);

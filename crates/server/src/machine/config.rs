@@ -11,9 +11,8 @@ use api::{
     version,
 };
 use resource::{
-    config::{MachineConfigSpec, MachineTypeSpec},
-    enums::MachineType,
-    network::HostnameStatusSpec,
+    config::MachineTypeSpec, enums::MachineType, network::HostnameStatusSpec,
+    v1alpha1::AcquireConfigStatusSpec,
 };
 use runtime::{
     Store,
@@ -22,10 +21,11 @@ use runtime::{
 use tonic::Status;
 
 use super::Node;
+use crate::role::{Grants, Roles};
 
 /// Whether the machine has a complete configuration, which ends maintenance.
 pub(crate) fn is_configured(store: &Store) -> bool {
-    store.get::<MachineConfigSpec>("config", "v1alpha1").is_some()
+    store.get::<AcquireConfigStatusSpec>("runtime", "acquire-config").is_some()
 }
 
 /// Refuses on any node that is not of the control plane.
@@ -85,9 +85,11 @@ pub(super) fn hostname(node: &Node) -> Result<Hostname, Status> {
 
 pub(super) async fn apply(
     node: &Node,
+    roles: &Roles,
     request: ApplyConfigurationRequest,
 ) -> Result<ApplyConfiguration, Status> {
     let configured = is_configured(&node.store);
+    let administrator = roles.grants().contains(Grants::ADMIN);
     let mode = match request.mode() {
         Mode::Reboot if configured => {
             return Err(Status::unimplemented(
@@ -111,6 +113,7 @@ pub(super) async fn apply(
             data: request.data,
             mode,
             dry_run: request.dry_run,
+            administrator,
             try_timeout,
         })
         .await

@@ -9,7 +9,7 @@ use futures::stream::BoxStream;
 use tonic::{Request, Response, Status};
 
 use super::{Node, access, config, events, files, kernel_log, logs, services, workloads};
-use crate::{cause::chain, procfs::ProcError};
+use crate::{cause::chain, procfs::ProcError, role::Roles};
 
 /// A streamed reply.
 pub(super) type Stream<T> = BoxStream<'static, Result<T, Status>>;
@@ -61,7 +61,8 @@ impl machine_service_server::MachineService for Api {
         &self,
         request: Request<ApplyConfigurationRequest>,
     ) -> Reply<ApplyConfigurationResponse> {
-        let applied = config::apply(&self.node, request.into_inner()).await?;
+        let roles = request.extensions().get::<Roles>().cloned().unwrap_or_default();
+        let applied = config::apply(&self.node, &roles, request.into_inner()).await?;
         reply!(ApplyConfigurationResponse, applied)
     }
 

@@ -9,6 +9,7 @@ use resource::{
     enums::MachineType,
     network::HostnameStatusSpec,
     runtime::ServicePIDSpec,
+    v1alpha1::AcquireConfigStatusSpec,
 };
 use runtime::{Store, command, event, log, service};
 use server::{
@@ -82,6 +83,8 @@ pub(crate) async fn start(authority: &Authority, name: &str, address: &str, port
     let kind = MachineTypeSpec { machine_type: MachineType::CONTROL_PLANE, ..Default::default() };
     store.create("", "config", "machine-type", kind).unwrap();
     store.create("", "config", "v1alpha1", MachineConfigSpec::default()).unwrap();
+    let acquired = AcquireConfigStatusSpec::default();
+    store.create("", "runtime", "acquire-config", acquired).unwrap();
 
     let socket = directory.path().join("machine.sock");
     let machine = Machine::new(Node {

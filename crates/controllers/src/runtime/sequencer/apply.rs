@@ -92,6 +92,10 @@ impl Applier {
             .complete(&self.node.store)
             .map_err(|error| CommandError::new(Refusal::Internal, error_chain(&error)))?
             .is_none();
+        // The API looks at this too, but a configuration may have come since.
+        if !in_maintenance && !request.administrator {
+            return Err(CommandError::new(Refusal::PermissionDenied, "not authorized"));
+        }
         if !in_maintenance && !config.is_complete() {
             return Err(invalid(
                 "the configuration has no v1alpha1 document: a running node needs the whole configuration".to_owned(),
@@ -189,11 +193,28 @@ mod tests {
         Applier::new(Node::new(platform, Paths::new(root), [0; 5]))
     }
 
+    fn container(root: &std::path::Path) -> Applier {
+        let platform = Platform {
+            name: "container".into(),
+            mode: Mode::Container,
+            instance_type: String::new(),
+            user_data: None,
+        };
+        Applier::new(Node::new(platform, Paths::new(root), [0; 5]))
+    }
+
+    /// What a container needs besides.
+    fn with_dns() -> String {
+        let dns = "apiVersion: v1alpha1\nkind: ResolverConfig\nhostDNS:\n  enabled: true\n  forwardKubeDNSToHost: true\n";
+        format!("{FULL}---\n{dns}")
+    }
+
     fn request(data: &str, mode: ApplyMode) -> ApplyConfiguration {
         ApplyConfiguration {
             data: data.as_bytes().to_vec(),
             mode,
             dry_run: false,
+            administrator: true,
             try_timeout: Some(Duration::from_secs(30)),
         }
     }
@@ -202,8 +223,7 @@ mod tests {
     async fn each_mode_writes_and_activates_what_it_says() {
         let root = tempfile::tempdir().unwrap();
         let applier = applier(root.path());
-        let file = root.path().join("system/state/config.yaml");
-        let kept = || std::fs::read_to_string(&file).unwrap();
+        let kept = || applier.present(PERSISTENT).unwrap();
         let active = || applier.present(ACTIVE).unwrap();
         let applied = applier.apply(request(FULL, ApplyMode::Reboot)).unwrap();
         assert_eq!(applied.mode, ApplyMode::NoReboot, "in maintenance");
@@ -268,18 +288,19 @@ mod tests {
             std::fs::create_dir_all(&state).unwrap();
             let none = sys::mount::MountFlags::empty();
             sys::mount::mount("tmpfs", "disk", &state, none, "size=128k").unwrap();
-            let applier = applier(root.path());
-            applier.apply(request(FULL, ApplyMode::Auto)).unwrap();
+            let full = with_dns();
+            let applier = container(root.path());
+            applier.apply(request(&full, ApplyMode::Auto)).unwrap();
 
             let filler = state.join("filler");
             let mut file = std::fs::File::create(&filler).unwrap();
             while std::io::Write::write(&mut file, &[0; 4096]).is_ok_and(|written| written > 0) {}
-            let changed = format!("{FULL}# {}\n", "more ".repeat(2000));
+            let changed = format!("{full}# {}\n", "more ".repeat(2000));
             let refused = applier.apply(request(&changed, ApplyMode::Auto)).unwrap_err();
             assert!(refused.message.contains("No space left on device"), "{refused}");
             assert!(refused.message.contains("config.yaml"), "{refused}");
-            assert_eq!(applier.present(ACTIVE).unwrap(), FULL);
-            assert_eq!(std::fs::read_to_string(state.join("config.yaml")).unwrap(), FULL);
+            assert_eq!(applier.present(ACTIVE).unwrap(), full);
+            assert_eq!(std::fs::read_to_string(state.join("config.yaml")).unwrap(), full);
 
             // The room comes back when the last handle is closed.
             drop(file);
@@ -290,5 +311,45 @@ mod tests {
             assert_eq!(files.len(), 1, "{files:?}");
         };
         std::thread::scope(|scope| scope.spawn(test).join().unwrap());
+    }
+
+    #[tokio::test]
+    async fn anybody_may_give_the_first_configuration_and_nobody_the_second() {
+        let root = tempfile::tempdir().unwrap();
+        let applier = applier(root.path());
+        let anybody = |data: &str| {
+            let mut request = request(data, ApplyMode::Auto);
+            request.administrator = false;
+            request
+        };
+        let partial = "apiVersion: v1alpha1\nkind: HostnameConfig\nhostname: a\n";
+        applier.apply(anybody(partial)).unwrap();
+        applier.apply(anybody(FULL)).unwrap();
+        let refused = applier.apply(anybody(FULL)).unwrap_err();
+        assert_eq!(refused.refusal, Refusal::PermissionDenied);
+        applier.apply(request(FULL, ApplyMode::Auto)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_container_writes_it_before_it_takes_effect() {
+        let root = tempfile::tempdir().unwrap();
+        let applier = container(root.path());
+        let text = with_dns();
+        applier.apply(request(&text, ApplyMode::Staged)).unwrap();
+        let file = root.path().join("system/state/config.yaml");
+        assert_eq!(std::fs::read_to_string(file).unwrap(), text);
+        assert_eq!(applier.present(ACTIVE), None);
+    }
+
+    #[tokio::test]
+    async fn a_machine_keeps_what_it_is_given_until_its_disk_is_there() {
+        let root = tempfile::tempdir().unwrap();
+        let applier = applier(root.path());
+        applier.apply(request(FULL, ApplyMode::Auto)).unwrap();
+        let staged = format!("{FULL}# later\n");
+        applier.apply(request(&staged, ApplyMode::Staged)).unwrap();
+        assert_eq!(applier.present(ACTIVE).unwrap(), FULL);
+        assert_eq!(applier.present(PERSISTENT).unwrap(), staged);
+        assert!(!root.path().join("system").exists(), "there is no disk to write to");
     }
 }

@@ -4,10 +4,11 @@
 //! down, told as events. Start reading at [`Sequencer::run`].
 
 mod apply;
+mod machine;
 mod stop;
 mod told;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::runtime::command::{
@@ -24,8 +25,9 @@ use tokio::time::timeout;
 
 use self::apply::Applier;
 use self::told::Sequence;
-use super::service::SupervisorError;
+use super::service::{SupervisorError, error_chain};
 use crate::Node;
+use crate::volume::Mounted;
 
 /// How the machine ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +72,9 @@ impl Sequencer {
 
     /// Boots the node, serves requests, and returns how the machine ends once it has come down in order.
     pub async fn run(mut self, node: Node) -> Ending {
-        let boot = tokio::spawn(boot(node.clone()));
+        let held = Held::default();
+        let mut boot = tokio::spawn(boot(node.clone(), Arc::clone(&held)));
+        let mut booting = true;
         let applier = Arc::new(Applier::new(node.clone()));
         let asked = loop {
             tokio::select! {
@@ -82,6 +86,12 @@ impl Sequencer {
                         Asked { ending: Ending::Reboot, actor: String::new(), orderly: true }
                     }
                 },
+                booted = &mut boot, if booting => {
+                    booting = false;
+                    if booted.is_ok_and(|booted| booted.is_err()) && gives_up(&node).await {
+                        break Asked { ending: Ending::Reboot, actor: String::new(), orderly: true };
+                    }
+                }
                 () = node.power_button.notified() => {
                     break Asked { ending: Ending::PowerOff, actor: String::new(), orderly: true };
                 }
@@ -92,18 +102,39 @@ impl Sequencer {
                 }
             }
         };
-        if !boot.is_finished() {
+        if booting {
             boot.abort();
             told::canceled(&node, "boot");
         }
         // Who asks now is told that the node is going down, because nobody receives any more.
         drop(self.commands);
+        let held = held.lock().unwrap_or_else(PoisonError::into_inner).take();
         match asked.ending {
-            Ending::Reboot => stop::reboot(&node, &asked.actor, asked.orderly).await,
-            Ending::PowerOff => stop::shutdown(&node, &asked.actor, asked.orderly).await,
+            Ending::Reboot => stop::reboot(&node, &asked.actor, asked.orderly, held).await,
+            Ending::PowerOff => stop::shutdown(&node, &asked.actor, asked.orderly, held).await,
         }
         asked.ending
     }
+}
+
+/// A boot that failed, which was told.
+struct BootError;
+
+/// How long the reason of a failed boot stays on the screen, unless the argument `panic` says otherwise.
+const FATAL_DELAY: Duration = Duration::from_secs(10);
+
+/// Whether a failed boot ends in a new start, after a while in which a person can read why. A container waits for
+/// whoever made it, and so does a machine with the argument `panic=0`.
+async fn gives_up(node: &Node) -> bool {
+    if node.platform.in_container() || node.arguments.panic == Some(0) {
+        return false;
+    }
+    let delay = node.arguments.panic.map_or(FATAL_DELAY, |seconds| {
+        Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+    });
+    tracing::error!("the boot has failed; the machine starts again in {} s", delay.as_secs());
+    tokio::time::sleep(delay).await;
+    true
 }
 
 fn actor() -> String {
@@ -157,7 +188,11 @@ fn handle(node: &Node, applier: &Arc<Applier>, command: Command) -> Option<Asked
         Command::Reset(_, reply) => {
             let refusal = CommandError::new(
                 Refusal::Unimplemented,
-                "this node runs in a container: destroy it with the tool that made it instead of resetting it",
+                if node.platform.in_container() {
+                    "this node runs in a container: destroy it with the tool that made it instead of resetting it"
+                } else {
+                    "this version cannot reset a machine: write its disk image anew"
+                },
             );
             let _ = reply.send(Err(refusal));
         }
@@ -203,15 +238,46 @@ async fn service(node: &Node, id: &str, action: ServiceAction) -> Result<String,
     Ok(format!("Service {id:?} {done}"))
 }
 
+/// The volume that the machine works on, while it does.
+type Held = Arc<Mutex<Option<Mounted>>>;
+
 /// Brings the machine up and says so as events. Ends when everything that belongs to the node runs.
-async fn boot(node: Node) {
+async fn boot(node: Node, held: Held) -> Result<(), BootError> {
     let initialize = Sequence::begin(&node, "", "initialize");
+    let in_container = node.platform.in_container();
+    if !in_container {
+        let phase = initialize.phase("earlyServices");
+        phase.task("waitForDevices", machine::devices_settled(&node)).await;
+    }
     {
         let phase = initialize.phase("config");
         phase.task("acquireConfig", acquire(&node)).await;
     }
     initialize.end();
     let boot = Sequence::begin(&node, "", "boot");
+    if !in_container {
+        {
+            let phase = boot.phase("memorySizeCheck");
+            let memory = sys::system::load().memory;
+            phase
+                .task("memorySizeCheck", async { machine::memory(machine_type(&node), memory) })
+                .await;
+        }
+        let phase = boot.phase("ephemeral");
+        let mounted = phase.task("mountEphemeralPartition", machine::ephemeral(&node)).await;
+        let prepared = match mounted {
+            Ok(mounted) => {
+                held.lock().unwrap_or_else(PoisonError::into_inner).replace(mounted);
+                phase.task("setupVarDirectory", async { machine::prepare(&node) }).await
+            }
+            Err(error) => Err(error),
+        };
+        drop(phase);
+        if let Err(error) = prepared {
+            boot.fail(SequenceErrorCode::Fatal, &error_chain(&error));
+            return Err(BootError);
+        }
+    }
     let started = {
         let phase = boot.phase("startEverything");
         phase.task("startAllServices", timeout(BOOT_LIMIT, everything_up(&node))).await
@@ -221,11 +287,14 @@ async fn boot(node: Node) {
             boot.end();
             node.timeline.mark("machine", "every service is up");
             node.stage.send_replace(MachineStage::RUNNING);
+            Ok(())
         }
-        Err(_) => boot.fail(
-            SequenceErrorCode::Fatal,
-            &format!("not all services came up within {} minutes", BOOT_LIMIT.as_secs() / 60),
-        ),
+        Err(_) => {
+            let minutes = BOOT_LIMIT.as_secs() / 60;
+            let text = format!("not all services came up within {minutes} minutes");
+            boot.fail(SequenceErrorCode::Fatal, &text);
+            Err(BootError)
+        }
     }
 }
 

@@ -11,24 +11,33 @@ use tokio::time::timeout;
 use super::told::Sequence;
 use crate::Node;
 use crate::cri::services::CRI_SOCKET;
+use crate::runtime::service::error_chain;
+use crate::volume::Mounted;
 
 /// How long whoever holds the kubelet's life cycle may take to let go of it.
 const LIFECYCLE_LIMIT: Duration = Duration::from_secs(30);
+/// How long a volume may take to be unmounted.
+const UNMOUNT_LIMIT: Duration = Duration::from_secs(10);
 /// How long all pods together may take to end.
 const PODS_LIMIT: Duration = Duration::from_secs(180);
 
 /// Brings the machine down to start again.
-pub(super) async fn reboot(node: &Node, actor: &str, orderly: bool) {
+pub(super) async fn reboot(node: &Node, actor: &str, orderly: bool, held: Option<Mounted>) {
     down(node, actor, "reboot", MachineStage::REBOOTING, orderly).await;
+    release(held).await;
 }
 
 /// Brings the machine down to stay off.
-pub(super) async fn shutdown(node: &Node, actor: &str, orderly: bool) {
+pub(super) async fn shutdown(node: &Node, actor: &str, orderly: bool, held: Option<Mounted>) {
     down(node, actor, "shutdown", MachineStage::SHUTTING_DOWN, orderly).await;
+    release(held).await;
 }
 
 async fn down(node: &Node, actor: &str, name: &'static str, stage: MachineStage, orderly: bool) {
     node.stage.send_replace(stage);
+    if !node.platform.in_container() {
+        super::super::console::show_messages();
+    }
     let sequence = Sequence::begin(node, actor, name);
     if orderly {
         let phase = sequence.phase("cleanup");
@@ -41,6 +50,16 @@ async fn down(node: &Node, actor: &str, name: &'static str, stage: MachineStage,
         drop(node.supervisor.stop("apid").await);
     }
     sequence.end();
+}
+
+/// Lets go of the volume that the machine worked on. Whatever is still mounted afterwards, init unmounts.
+async fn release(held: Option<Mounted>) {
+    let Some(held) = held else { return };
+    match timeout(UNMOUNT_LIMIT, held.release()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!("{}", error_chain(&error)),
+        Err(_) => tracing::warn!("going down although /var is still mounted"),
+    }
 }
 
 /// Lets go of the kubelet, then ends the pods it ran, all at once.

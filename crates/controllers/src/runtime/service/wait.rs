@@ -10,6 +10,8 @@ use runtime::condition;
 use runtime::service::Registry;
 use runtime::store::Store;
 
+use crate::Node;
+
 type Waiter = dyn Fn() -> BoxFuture<'static, ()> + Send + Sync;
 
 /// One thing a service waits for.
@@ -51,6 +53,20 @@ impl Condition {
                     resource.is_some_and(|resource| wanted(&resource.spec))
                 };
                 store.wait_for::<S>(namespace, id, accept).await;
+            }
+        })
+    }
+
+    /// The volume that the node works on is mounted on `/var`.
+    #[must_use]
+    pub fn var_ready(node: &Node) -> Self {
+        let ready = Arc::clone(&node.var_ready);
+        let kind = condition::Condition::Event { what: "volume EPHEMERAL on /var".to_owned() };
+        Self::new("volume EPHEMERAL", kind, move || {
+            let mut ready = ready.subscribe();
+            async move {
+                // The sender lives as long as the node.
+                let _ = ready.wait_for(|ready| *ready).await;
             }
         })
     }
