@@ -225,8 +225,6 @@ impl EtcdService {
     }
 
     fn service(&self) -> Spec {
-        // The container runtime writes it; here it is made known.
-        let _ = self.node.lasting_log("etcd");
         let prepare = {
             let (node, images, start) =
                 (self.node.clone(), self.images.clone(), Arc::clone(&self.start));
@@ -248,7 +246,7 @@ impl EtcdService {
         let make = {
             let (node, grants, start) =
                 (self.node.clone(), self.grants.clone(), Arc::clone(&self.start));
-            let log = self.node.log("etcd");
+            let log = self.node.lasting_log("etcd");
             move || {
                 let container = Self::spec(&node).and_then(|spec| {
                     let start = start.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -133,10 +133,8 @@ impl KubeletService {
     }
 
     fn service(&self) -> Spec {
-        // The container runtime writes it; here it is made known.
-        let _ = self.node.lasting_log("kubelet");
         let (store, grants) = (self.node.store.clone(), self.grants.clone());
-        let log = self.node.log("kubelet");
+        let log = self.node.lasting_log("kubelet");
         let make = move || {
             let container = store
                 .get::<KubeletSpecSpec>("k8s", "kubelet")
