@@ -70,7 +70,9 @@ async fn start(root: &Path) -> Node {
         addresses: vec!["127.0.0.1/8".parse().unwrap(), "10.5.0.2/24".parse().unwrap()],
         ..NodeAddressSpec::default()
     };
-    for id in ["current", "accumulative", "routed", "routed-no-k8s", "default"] {
+    for id in
+        ["current", "accumulative", "routed", "routed-no-k8s", "default", "accumulative-no-k8s"]
+    {
         store.create("", "network", id, addresses.clone()).unwrap();
     }
     let hostname = HostnameStatusSpec { hostname: "m1".into(), domainname: String::new() };

@@ -1,6 +1,7 @@
 //! A name for what the kubelet authenticates with, changed whenever the kubelet changes it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ::runtime::controller::{Context, Controller, ControllerError, Input, Next, Output};
 use futures::future::BoxFuture;
@@ -8,11 +9,14 @@ use manifests::kubelet::{KUBECONFIG_PATH, PKI_DIR};
 use resource::k8s::{KubeletKubeconfigSpec, KubeletLifecycleSpec};
 use sha2::{Digest, Sha256};
 use sys::inotify::Watched;
+use tokio::sync::watch;
 
 use crate::Node;
 use crate::files::watch::FileWatch;
 
 struct Kubeconfig {
+    /// Told when there is a place for the files.
+    var_ready: Arc<watch::Sender<bool>>,
     kubeconfig: PathBuf,
     certificate: PathBuf,
     follower: Option<tokio::task::JoinHandle<()>>,
@@ -78,6 +82,11 @@ impl Controller for Kubeconfig {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<Next, ControllerError>> {
         Box::pin(async move {
+            // On a machine its directories are on a volume that comes later.
+            let mut ready = self.var_ready.subscribe();
+            if ready.wait_for(|ready| *ready).await.is_err() {
+                return Ok(Next::OnChange);
+            }
             self.follow(context)?;
             let kubeconfig = std::fs::read(&self.kubeconfig);
             let certificate = std::fs::read(&self.certificate);
@@ -103,5 +112,6 @@ pub(crate) fn controller(node: &Node) -> impl Controller + use<> {
         kubeconfig: node.paths.at(KUBECONFIG_PATH),
         certificate: node.paths.at(PKI_DIR).join("kubelet-client-current.pem"),
         follower: None,
+        var_ready: Arc::clone(&node.var_ready),
     }
 }
