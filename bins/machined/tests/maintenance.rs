@@ -147,7 +147,7 @@ fn connection(trust: Trust) -> client::Node {
 
 fn apply(data: &str) -> ApplyConfigurationRequest {
     ApplyConfigurationRequest {
-        data: data.as_bytes().to_vec().into(),
+        data: data.as_bytes().to_vec(),
         mode: ApplyMode::Auto.into(),
         ..ApplyConfigurationRequest::default()
     }

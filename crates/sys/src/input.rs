@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// `EV_KEY`, `KEY_POWER` and `KEY_SLEEP`-like neighbours of `linux/input-event-codes.h`.
+/// `EV_KEY` and `KEY_POWER` of `linux/input-event-codes.h`.
 const EV_KEY: u16 = 1;
 const KEY_POWER: u16 = 116;
 /// Bytes that a bit for each key takes (`KEY_MAX` is 0x2ff).
@@ -14,9 +14,8 @@ const KEYS: usize = 96;
 /// `struct input_event` of 64-bit systems: two words of time, type, code, value.
 const EVENT: usize = 24;
 
-/// `EVIOCGBIT(EV_KEY, KEYS)`.
-const EVIOCGBIT_KEYS: u32 =
-    (2 << 30) | ((KEYS as u32) << 16) | ((b'E' as u32) << 8) | (0x20 + EV_KEY as u32);
+/// `EVIOCGBIT(EV_KEY, KEYS)`: reading (2), the size (96), the letter `E`, and 0x20 with the kind of event.
+const EVIOCGBIT_KEYS: u32 = 0x8060_4521;
 
 /// A device with a power button. Readable when something was pressed; never blocks.
 #[derive(Debug)]
@@ -92,7 +91,10 @@ mod tests {
         assert!(is_press(&[sync.clone(), down.clone()].concat()));
         assert!(!is_press(&[up, other, sync].concat()));
         assert!(!is_press(down.get(..20).unwrap()), "half an event is none");
-        assert_eq!(EVIOCGBIT_KEYS, 0x8060_4521);
+        let size = u32::try_from(KEYS).unwrap();
+        let request =
+            (2 << 30) | (size << 16) | (u32::from(b'E') << 8) | (0x20 + u32::from(EV_KEY));
+        assert_eq!(EVIOCGBIT_KEYS, request);
         let mut keys = [0; KEYS];
         keys[14] = 1 << 4;
         assert!(has(&keys, KEY_POWER) && !has(&keys, 115));

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every page that a user or a developer reads.
-pub(crate) const PAGES: [&str; 6] = [
+pub(crate) const PAGES: [&str; 7] = [
     "README.md",
     "ARCHITECTURE.md",
     "docs/getting-started.md",
     "docs/how-a-node-works.md",
     "docs/local-clusters.md",
+    "docs/machines.md",
     "docs/troubleshooting.md",
 ];
 
