@@ -1,5 +1,7 @@
 //! Generated configurations: their documents, their order, their form in every release.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use config::generate::{
     Comments, Contract, Options, Pair, Secrets, generate, install_image, render,
 };

@@ -1,5 +1,7 @@
 //! Validation: the form of messages, modes, and that what is right is accepted.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use config::catalog::KINDS;
 use config::validate::{Mode, Options, Report, validate};
 

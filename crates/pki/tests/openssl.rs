@@ -1,5 +1,7 @@
 //! What this crate writes, read by another implementation: the `openssl` program.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::{
     net::IpAddr,
     path::Path,
