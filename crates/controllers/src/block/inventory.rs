@@ -204,16 +204,29 @@ fn volume(
     volume
 }
 
+/// A superblock that the kernel is changing may be seen half changed, for an instant.
+const READS: usize = 8;
+
 /// Reads the two ends of a device.
 fn look(device: &Path, size: u64, sector_size: u64) -> io::Result<(Content, Option<Table>)> {
     let file = File::open(device)?;
     let edge = usize::try_from(size).unwrap_or(EDGE).min(EDGE);
     let (mut first, mut last) = (vec![0; edge], vec![0; edge]);
-    file.read_exact_at(&mut first, 0)?;
-    file.read_exact_at(&mut last, size - u64::try_from(edge).unwrap_or(0))?;
     let sector_size = u32::try_from(sector_size).unwrap_or(0);
-    let ends = Ends { first: &first, last: &last, size, sector_size };
-    Ok((probe::probe(ends), probe::table(ends).ok()))
+    let mut reads = 0;
+    loop {
+        file.read_exact_at(&mut first, 0)?;
+        file.read_exact_at(&mut last, size - u64::try_from(edge).unwrap_or(0))?;
+        let ends = Ends { first: &first, last: &last, size, sector_size };
+        let content = probe::probe(ends);
+        reads += 1;
+        let damaged = content
+            .first()
+            .is_some_and(|found| found.kind == probe::Kind::Ext4 && found.uuid.is_empty());
+        if !damaged || reads == READS {
+            return Ok((content, probe::table(ends).ok()));
+        }
+    }
 }
 
 fn first(directory: &Path, files: &[&str]) -> String {
