@@ -42,9 +42,16 @@ const SIDEROLINK: [u16; 3] = [0xfdae, 0x41e4, 0x649b];
 #[must_use]
 pub fn plan(observed: &Observed<'_>) -> BTreeMap<String, Vec<NetIpPrefix>> {
     let current = current(observed);
+    // A choice made before the routes were known gives way to one with them: after a crash of the
+    // daemon, bridges of pods are there from the first moment.
+    let reaches_out = |link: &str| observed.gateways.contains(link);
+    let outward = current.iter().any(|(link, _)| reaches_out(link));
     let default = observed
         .default
-        .filter(|default| current.iter().any(|(_, prefix)| prefix == default))
+        .filter(|default| {
+            let mut places = current.iter().filter(|(_, prefix)| prefix == default);
+            places.any(|(link, _)| reaches_out(link) || !outward)
+        })
         .or_else(|| first(&current, &observed.gateways, observed.algorithm));
     let sort = |addresses: Vec<NetIpPrefix>| sorted(addresses, observed.algorithm);
     let present: Vec<NetIpPrefix> = current.iter().map(|(_, prefix)| *prefix).collect();
@@ -206,6 +213,13 @@ mod tests {
         assert_eq!(shown(&plan(&observed), DEFAULT), ["10.244.0.1/24"]);
         observed.gateways.insert("eth0");
         assert_eq!(shown(&plan(&observed), DEFAULT), ["10.5.0.2/24"]);
+
+        // So does one that was chosen while no route was known.
+        observed.default = Some("10.244.0.1/24".parse().unwrap());
+        assert_eq!(shown(&plan(&observed), DEFAULT), ["10.5.0.2/24"]);
+        observed.gateways.clear();
+        assert_eq!(shown(&plan(&observed), DEFAULT), ["10.244.0.1/24"]);
+        observed.gateways.insert("eth0");
         observed.algorithm = AddressSortAlgorithm::V2;
         let order = shown(&plan(&observed), CURRENT);
         assert_eq!(order, [all[2], all[1], all[3], all[0], all[4]]);

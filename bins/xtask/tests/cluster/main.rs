@@ -143,7 +143,9 @@ fn port_forward(cluster: &Cluster) -> Outcome {
     let outcome = (|| {
         let stdout = forward.stdout.take().ok_or("no output")?;
         let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).map_err(failed)?;
+        // It says more later, and ends when nobody listens.
+        let mut lines = BufReader::new(stdout);
+        lines.read_line(&mut line).map_err(failed)?;
         // Forwarding from 127.0.0.1:40123 -> 8080
         let address = line.split(' ').nth(2).ok_or_else(|| format!("kubectl printed {line:?}"))?;
         let mut stream = TcpStream::connect(address).map_err(failed)?;

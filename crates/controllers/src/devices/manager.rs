@@ -42,6 +42,8 @@ pub(super) struct Manager {
     pub(super) settle_time: Duration,
     /// Told when the devices have settled.
     pub(super) settled: Arc<watch::Sender<bool>>,
+    /// Told when a disk or partition came, went or changed.
+    pub(super) block_changes: Arc<watch::Sender<u64>>,
     /// Told when the power button is pressed.
     pub(super) pressed: mpsc::Sender<()>,
 }
@@ -188,6 +190,13 @@ impl Manager {
     }
 
     fn take(&self, received: Received, loads: &mut Loads) -> Result<(), ManagerError> {
+        let disks = match &received {
+            Received::Lost => true,
+            Received::Event(event) => event.subsystem == "block",
+        };
+        if disks {
+            self.block_changes.send_modify(|count| *count += 1);
+        }
         match received {
             Received::Lost => {
                 power::listen_to_all(&self.pressed);

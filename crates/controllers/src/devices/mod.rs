@@ -62,6 +62,7 @@ impl Devices {
             devices: paths.at("/sys/devices"),
             settle_time: settle_time(self.node.arguments.settle_time.as_deref()),
             settled: Arc::clone(&self.settled),
+            block_changes: Arc::clone(&self.node.block_changes),
             pressed,
         };
         let button = Arc::clone(&self.node.power_button);

@@ -11,7 +11,6 @@ mod rotate;
 pub mod sequencer;
 pub mod service;
 pub mod status;
-mod volumes;
 
 use ::runtime::controller::{RegisterError, Runtime};
 
@@ -28,7 +27,6 @@ pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterEr
     mirror::register(controllers, node)?;
     mounts::register(controllers, node)?;
     parameters::register(controllers, node)?;
-    volumes::register(controllers, node)?;
     diagnostics::register(controllers, node)?;
     rotate::register(controllers, node)?;
     status::register(controllers, node, node.stage.subscribe())
