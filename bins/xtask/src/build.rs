@@ -65,8 +65,12 @@ fn compile(programs: &[&str]) -> Result<()> {
     cargo.current_dir(workspace::root()).args(["build", "--locked"]);
     cargo.args(["--profile", workspace::PROFILE, "--target", workspace::TARGET]);
     let mut flags = remapped();
-    // Addresses to be adapted at the start are written as a bitmap instead of 24 bytes each.
-    flags.push("-Clink-arg=-Wl,-z,pack-relative-relocs".to_owned());
+    // Addresses to be adapted at the start are written as a bitmap instead of 24 bytes each, and
+    // functions that came out the same for several types are kept once.
+    flags.extend(
+        ["-fuse-ld=lld", "-Wl,--pack-dyn-relocs=relr", "-Wl,--icf=all", "-Wl,-O2"]
+            .map(|argument| format!("-Clink-arg={argument}")),
+    );
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     // Encryption with 512-bit vectors, in code that is unrolled for long streams, is a thirtieth of
     // a node's program; the 256-bit form serves as well for the short messages of the API.

@@ -14,6 +14,7 @@ struct Package {
 
 const BUILD: &[Package] = &[
     Package { name: "gcc", why: "Rust and runc link with it" },
+    Package { name: "lld", why: "it links a node's programs, each function once" },
     Package { name: "musl-tools", why: "the C parts of static programs are compiled with it" },
     Package { name: "libseccomp-dev", why: "runc filters system calls with it" },
 ];

@@ -263,6 +263,7 @@ mod tests {
             devices: root.path().join("devices"),
             settle_time: Duration::ZERO,
             settled,
+            block_changes: Arc::default(),
             pressed: mpsc::channel(1).0,
         };
         let running = tokio::spawn(manager.run());
@@ -282,6 +283,7 @@ mod tests {
             devices: root.path().join("absent"),
             settle_time: Duration::ZERO,
             settled: Arc::default(),
+            block_changes: Arc::default(),
             pressed: mpsc::channel(1).0,
         };
         assert!(matches!(manager.run().await, ManagerError::Walk(_)));
