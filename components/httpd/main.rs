@@ -10,7 +10,7 @@ use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -86,19 +86,31 @@ fn fetch(url: &str) -> io::Result<()> {
     let rest = url.strip_prefix("http://").ok_or_else(|| io::Error::other("only http:// is known"))?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let target = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
-    let mut last = io::Error::other(format!("{host} has no address"));
+    let mut stream = connect(&target)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let status = text.split(' ').nth(1).unwrap_or_default();
+    print!("{}", text.split_once("\r\n\r\n").map_or("", |(_, body)| body));
+    if status == "200" { Ok(()) } else { Err(io::Error::other(format!("status {status}"))) }
+}
+
+/// Connects to the first address that answers. A Service refuses connections until its node has
+/// heard of the pods behind it, so a refusal is tried again for a while.
+fn connect(target: &str) -> io::Result<TcpStream> {
+    let begun = Instant::now();
+    let mut last = io::Error::other(format!("{target} has no address"));
     for address in target.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(mut stream) => {
-                stream.set_read_timeout(Some(PATIENCE))?;
-                write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
-                let mut text = String::new();
-                stream.read_to_string(&mut text)?;
-                let status = text.split(' ').nth(1).unwrap_or_default();
-                print!("{}", text.split_once("\r\n\r\n").map_or("", |(_, body)| body));
-                return if status == "200" { Ok(()) } else { Err(io::Error::other(format!("status {status}"))) };
+        loop {
+            match TcpStream::connect_timeout(&address, PATIENCE) {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
             }
-            Err(error) => last = error,
+            if last.kind() != io::ErrorKind::ConnectionRefused || begun.elapsed() > PATIENCE {
+                break;
+            }
+            thread::sleep(Duration::from_millis(100));
         }
     }
     Err(last)

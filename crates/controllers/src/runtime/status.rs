@@ -8,7 +8,7 @@ use ::runtime::service::{Registry, Service};
 use futures::future::BoxFuture;
 use resource::config::MachineTypeSpec;
 use resource::enums::{MachineStage, MachineType};
-use resource::k8s::{NodeStatusSpec, NodenameSpec, StaticPodStatusSpec};
+use resource::k8s::{NodeStatusSpec, NodenameSpec, StaticPodSpec, StaticPodStatusSpec};
 use resource::network;
 use resource::runtime::{MachineStatusSpec, MachineStatusStatus, UnmetCondition};
 use resource::time;
@@ -140,6 +140,32 @@ fn pod_is_ready(status: &Object) -> bool {
     })
 }
 
+/// A pod's namespace and name, as its status names it up to the node.
+fn name(pod: &Object) -> Option<String> {
+    let Some(Value::Map(metadata)) = pod.value("metadata") else { return None };
+    let field = |name: &str| {
+        metadata.iter().find_map(|(key, value)| match value {
+            Value::String(text) if key == name => Some(text.as_str()),
+            _ => None,
+        })
+    };
+    Some(format!("{}/{}", field("namespace")?, field("name")?))
+}
+
+/// The pods that Kubernetes knows, and those it does not know yet: without an API server it knows none.
+fn static_pods(
+    wanted: impl Iterator<Item = String>,
+    mut known: Vec<(String, bool)>,
+) -> Vec<(String, bool)> {
+    for name in wanted {
+        let own = |id: &str| id.strip_prefix(&name).is_some_and(|rest| rest.starts_with('-'));
+        if !known.iter().any(|(id, _)| own(id)) {
+            known.push((name, false));
+        }
+    }
+    known
+}
+
 fn observe(context: &Context, services: &Registry) -> Observed {
     let nodename =
         context.get::<NodenameSpec>("k8s", "nodename").map(|name| name.spec.nodename.clone());
@@ -157,11 +183,14 @@ fn observe(context: &Context, services: &Registry) -> Observed {
             .get::<network::StatusSpec>("network", "status")
             .map(|spec| (*spec.spec).clone()),
         services: services.list().iter().map(|service| (**service).clone()).collect(),
-        static_pods: context
-            .list::<StaticPodStatusSpec>("k8s")
-            .iter()
-            .map(|pod| (pod.id().to_owned(), pod_is_ready(&pod.spec.podstatus)))
-            .collect(),
+        static_pods: static_pods(
+            context.list::<StaticPodSpec>("k8s").iter().filter_map(|pod| name(&pod.spec.pod)),
+            context
+                .list::<StaticPodStatusSpec>("k8s")
+                .iter()
+                .map(|pod| (pod.id().to_owned(), pod_is_ready(&pod.spec.podstatus)))
+                .collect(),
+        ),
         nodename,
         node_ready,
     }
@@ -221,6 +250,7 @@ impl Controller for Status {
             Input::weak::<MachineTypeSpec>("config"),
             Input::weak::<time::StatusSpec>("runtime"),
             Input::weak::<network::StatusSpec>("network"),
+            Input::weak::<StaticPodSpec>("k8s"),
             Input::weak::<StaticPodStatusSpec>("k8s"),
             Input::weak::<NodenameSpec>("k8s"),
             Input::weak::<NodeStatusSpec>("k8s"),
@@ -344,6 +374,24 @@ mod tests {
                 "nodeReady: node \"w1\" status is not available yet",
             ]
         );
+    }
+
+    #[test]
+    fn a_pod_that_kubernetes_has_not_heard_of_is_not_ready() {
+        let pod = |text: &str| {
+            let documents = yaml::parse(text.as_bytes()).unwrap();
+            name(&Object::from_value(documents[0].root.to_value()).unwrap())
+        };
+        let api_server = pod("metadata:\n    namespace: kube-system\n    name: kube-apiserver\n");
+        assert_eq!(api_server.as_deref(), Some("kube-system/kube-apiserver"));
+        assert_eq!(pod("kind: Pod\n"), None);
+        let merged = |known: &[(&str, bool)]| {
+            let known = known.iter().map(|(id, ready)| ((*id).to_owned(), *ready)).collect();
+            static_pods(api_server.clone().into_iter(), known)
+        };
+        assert_eq!(merged(&[]), [("kube-system/kube-apiserver".to_owned(), false)]);
+        let known = ("kube-system/kube-apiserver-w1".to_owned(), true);
+        assert_eq!(merged(&[(&known.0, true)]), [known]);
     }
 
     #[test]
