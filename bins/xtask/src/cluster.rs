@@ -7,34 +7,83 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use crate::progress::Progress;
-use crate::{build, workspace};
+use crate::{build, tools, workspace};
 
 /// The name of the cluster that `make up` starts.
 const NAME: &str = "ichor";
 
+/// What nodes are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Provisioner {
+    /// Namespaces of this machine.
+    Native,
+    /// Virtual machines.
+    Qemu,
+}
+
+/// Which cluster `make up` starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    provisioner: Provisioner,
+    workers: usize,
+}
+
+impl Wanted {
+    /// Reads the command's options.
+    pub(crate) fn parse(words: &[String]) -> Result<Self> {
+        let (mut provisioner, mut workers) = (Provisioner::Native, None);
+        let mut words = words.iter().map(String::as_str);
+        while let Some(option) = words.next() {
+            match (option, words.next()) {
+                ("--provisioner", Some("native")) => provisioner = Provisioner::Native,
+                ("--provisioner", Some("qemu")) => provisioner = Provisioner::Qemu,
+                ("--workers", Some(number)) => {
+                    let number = number.parse();
+                    workers = Some(number.context("--workers takes a number")?);
+                }
+                _ => bail!("expected --provisioner native, --provisioner qemu or --workers N"),
+            }
+        }
+        // An emulated machine costs a processor; one control plane shows everything.
+        let usual = if provisioner == Provisioner::Native { 1 } else { 0 };
+        Ok(Self { provisioner, workers: workers.unwrap_or(usual) })
+    }
+}
+
 /// Builds everything and starts the cluster unless it runs.
-pub(crate) fn up() -> Result<()> {
+pub(crate) fn up(wanted: &Wanted) -> Result<()> {
     let progress = Progress::new(5);
+    if wanted.provisioner == Provisioner::Qemu {
+        tools::machines()?;
+    }
     build::all(&progress)?;
+    let image = workspace::out().join("image");
+    let (kind, files) = match wanted.provisioner {
+        Provisioner::Native => ("native", vec![("--root-image", image.join("root.sqfs"))]),
+        Provisioner::Qemu => (
+            "qemu",
+            vec![
+                ("--disk-image-path", image.join("disk.raw.zst")),
+                ("--vmlinuz-path", image.join("vmlinuz")),
+            ],
+        ),
+    };
     progress.phase("cluster", || {
         let out = workspace::out();
-        ichorctl(&[
-            "cluster",
-            "create",
-            "native",
-            "--name",
-            NAME,
-            "--state",
-            &text(&out.join("cluster")),
-            "--root-image",
-            &text(&out.join("image/root.sqfs")),
-            "--image-cache",
-            &text(&out.join("image/cache")),
-            "--talosconfig-destination",
-            &text(&out.join("cluster/talosconfig")),
-            "--kubeconfig-destination",
-            &text(&out.join("cluster/kubeconfig")),
-        ])
+        let mut arguments: Vec<String> =
+            ["cluster", "create", "--provisioner", kind, "--name", NAME].map(str::to_owned).into();
+        arguments.extend(["--workers".to_owned(), wanted.workers.to_string()]);
+        let files = files.into_iter().chain([
+            ("--state", out.join("cluster")),
+            ("--image-cache", out.join("image/cache")),
+            ("--talosconfig-destination", out.join("cluster/talosconfig")),
+            ("--kubeconfig-destination", out.join("cluster/kubeconfig")),
+        ]);
+        for (option, path) in files {
+            arguments.extend([option.to_owned(), text(&path)]);
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        ichorctl(&arguments)
     })?;
     let kubeconfig = workspace::out().join("cluster/kubeconfig");
     let kubectl = workspace::out().join("bin/kubectl");
@@ -86,4 +135,24 @@ fn ichorctl(arguments: &[&str]) -> Result<()> {
 
 fn text(path: &Path) -> String {
     path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wanted_cluster_is_read_from_options() {
+        let parse = |words: &[&str]| {
+            Wanted::parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+        };
+        let wanted = |provisioner, workers| Wanted { provisioner, workers };
+        assert_eq!(parse(&[]).unwrap(), wanted(Provisioner::Native, 1));
+        assert_eq!(parse(&["--provisioner", "qemu"]).unwrap(), wanted(Provisioner::Qemu, 0));
+        let both = parse(&["--workers", "2", "--provisioner", "qemu"]).unwrap();
+        assert_eq!(both, wanted(Provisioner::Qemu, 2));
+        for wrong in [&["--workers"][..], &["--workers", "x"], &["--provisioner", "vm"], &["x"]] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
 }

@@ -21,7 +21,8 @@ use crate::progress::Progress;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  up           build everything and start the local cluster
+  up           build everything and start the local cluster; --provisioner native or qemu
+               (default native), --workers N (default 1, with qemu 0)
   down         remove the local cluster
   all          programs, components, cache and image
   programs     build init, machined and ichorctl, or [NAME …]         -> out/bin
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
 fn run(command: &str, rest: &[String]) -> Result<()> {
     let progress = Progress::new(1);
     match command {
-        "up" => cluster::up(),
+        "up" => cluster::up(&cluster::Wanted::parse(rest)?),
         "down" => cluster::down(),
         "all" => build::all(&Progress::new(4)),
         "programs" => progress.phase("programs", || build::programs(rest)),

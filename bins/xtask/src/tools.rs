@@ -27,12 +27,33 @@ const TEST: [Package; 5] = [
     Package { name: "util-linux", why: "tests enter namespaces with it" },
 ];
 
+/// What virtual machines are made of.
+const MACHINES: [Package; 4] = [
+    Package { name: "qemu-system-x86", why: "virtual machines run in it" },
+    Package { name: "qemu-utils", why: "it makes the disks of virtual machines" },
+    Package { name: "ovmf", why: "it is the firmware of virtual machines" },
+    Package { name: "swtpm", why: "it is the TPM of virtual machines" },
+];
+
 /// Installs what is missing to build, and with `tests` what is missing to test.
 pub(crate) fn install(tests: bool) -> Result<()> {
     go()?;
     target()?;
-    let wanted = BUILD.iter().chain(if tests { TEST.as_slice() } else { &[] });
-    let missing: Vec<&Package> = wanted.filter(|package| !installed(package.name)).collect();
+    packages(&BUILD)?;
+    if tests {
+        packages(&TEST)?;
+        machines()?;
+    }
+    Ok(())
+}
+
+/// Installs what is missing to run virtual machines.
+pub(crate) fn machines() -> Result<()> {
+    packages(&MACHINES)
+}
+
+fn packages(wanted: &[Package]) -> Result<()> {
+    let missing: Vec<&Package> = wanted.iter().filter(|package| !installed(package.name)).collect();
     if !missing.is_empty() {
         for package in &missing {
             println!("installing {}: {}", package.name, package.why);

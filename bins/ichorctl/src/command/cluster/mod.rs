@@ -5,8 +5,10 @@ mod create;
 mod destroy;
 mod health;
 mod kubeconfig;
+mod machines;
 mod power;
 mod progress;
+mod screenshot;
 mod show;
 
 use std::path::PathBuf;
@@ -23,6 +25,15 @@ pub(crate) struct Args {
     place: Place,
     #[command(subcommand)]
     command: Command,
+}
+
+/// What a cluster's nodes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// Process trees in namespaces of this machine
+    Native,
+    /// Virtual machines
+    Qemu,
 }
 
 /// Which cluster.
@@ -69,6 +80,8 @@ enum Command {
     Reboot(power::RebootArgs),
     /// Cut or give a node's power
     Power(power::PowerArgs),
+    /// Save a picture of a virtual machine's screen
+    Screenshot(screenshot::Args),
 }
 
 /// Runs the command.
@@ -80,6 +93,7 @@ pub(crate) fn run(arguments: Args, _: &RemoteArgs) -> anyhow::Result<()> {
         Command::Destroy(arguments) => destroy::run(&arguments, &place.directory()?),
         Command::Logs(arguments) => power::logs(&arguments, &place.directory()?),
         Command::Reboot(arguments) => power::reboot(&arguments, &place.directory()?),
+        Command::Screenshot(arguments) => screenshot::run(&arguments, &place.directory()?),
         Command::Power(arguments) => power::power(&arguments, &place.directory()?),
     }
 }
