@@ -176,6 +176,7 @@ mod tests {
         Emulation {
             program: "/bin/qemu".into(),
             image_tool: "/bin/qemu-img".into(),
+            tpm: None,
             firmware: "/fw/code.fd".into(),
             variables: "/fw/vars.fd".into(),
             accelerator,

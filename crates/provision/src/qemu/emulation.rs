@@ -21,7 +21,7 @@ const PROGRAM: &str = "qemu-system-x86_64";
 /// The tool that makes disks.
 const IMAGE_TOOL: &str = "qemu-img";
 /// The TPM.
-pub(super) const TPM_PROGRAM: &str = "swtpm";
+const TPM_PROGRAM: &str = "swtpm";
 /// The record's name in the cluster's directory.
 const RECORD: &str = "emulation.json";
 
@@ -99,6 +99,8 @@ pub struct Emulation {
     pub(super) program: PathBuf,
     /// The tool that makes disks.
     pub(super) image_tool: PathBuf,
+    /// The TPM, when machines have one.
+    pub(super) tpm: Option<PathBuf>,
     /// The firmware's code.
     pub(super) firmware: PathBuf,
     /// The firmware's variables as they are in a new machine.
@@ -177,11 +179,16 @@ impl Emulation {
         let image_tool = find(IMAGE_TOOL).ok_or(gone(IMAGE_TOOL, "qemu-utils"))?;
         let (firmware, variables) = firmware().ok_or(gone("UEFI firmware", "ovmf"))?;
         let (accelerator, refused) = choose(&program, machine, directory)?;
+        let tpm = match machine.tpm {
+            true => Some(find(TPM_PROGRAM).ok_or(gone(TPM_PROGRAM, "swtpm"))?),
+            false => None,
+        };
         let images = spec.image_cache.as_ref().map(|_| free_port()).transpose()?;
         let proxy = Uplink::of_host().proxy.map(|_| free_port()).transpose()?;
         Ok(Self {
             program,
             image_tool,
+            tpm,
             firmware,
             variables,
             accelerator,

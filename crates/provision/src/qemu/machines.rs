@@ -23,12 +23,14 @@ use tokio::task::AbortHandle;
 
 use super::arguments::{self, CONTROL_FD, Machine, TPM_FD};
 use super::disk::{self, DiskError};
-use super::emulation::{Emulation, EmulationError, TPM_PROGRAM};
+use super::emulation::{Emulation, EmulationError};
 use super::qmp::{self, Monitor, QmpError};
 use super::serial::Scanner;
 use crate::native::egress::{self, Uplink};
 use crate::spec::{ClusterSpec, MachineSpec, NodeSpec};
-use crate::state::{ClusterDirectory, FIRST_PROCESS, ProcessRecord, StateError, TPM, write_file};
+use crate::state::{
+    ClusterDirectory, FIRST_PROCESS, ProcessRecord, StateError, TPM, make_directory, write_file,
+};
 use crate::supervisor::{Event, Next, Power};
 
 /// Why a machine does not run.
@@ -158,9 +160,12 @@ impl Machines {
             .directory("/")
             .death_signal(Signal::KILL);
         let mut tpm = None;
-        if self.machine.tpm {
+        if let Some(program) = &self.emulation.tpm {
             let (ours, theirs) = UnixStream::pair().map_err(prepare)?;
-            tpm = Some(Arc::new(start_tpm(&directory, theirs)?));
+            let child = start_tpm(program, &directory, theirs)?;
+            let record = ProcessRecord::of(child.id()).map_err(prepare)?;
+            directory.write(TPM, &record)?;
+            tpm = Some(Arc::new(child));
             spawn = spawn.file(OwnedFd::from(ours), TPM_FD);
         }
         let forwards: Vec<_> = spec
@@ -209,8 +214,7 @@ impl Machines {
 
     /// Presses the reset button of the machine at `index`.
     pub(crate) async fn reset(&self, index: usize) -> Result<(), MachinesError> {
-        self.monitor(index)?.execute("system_reset", Value::Null).await?;
-        Ok(())
+        self.execute(index, "system_reset", Value::Null).await
     }
 
     /// Takes a picture of the screen of the machine at `index`.
@@ -218,8 +222,7 @@ impl Machines {
         let name = self.names.get(index).map(String::as_str).unwrap_or_default();
         let path = super::screenshot(&self.directory, name);
         let arguments = json!({ "filename": path, "format": "png" });
-        self.monitor(index)?.execute("screendump", arguments).await?;
-        Ok(())
+        self.execute(index, "screendump", arguments).await
     }
 
     /// Ends what the machines had besides their processes.
@@ -232,10 +235,19 @@ impl Machines {
         }
     }
 
-    fn monitor(&self, index: usize) -> Result<Monitor, MachinesError> {
+    async fn execute(
+        &self,
+        index: usize,
+        command: &'static str,
+        arguments: Value,
+    ) -> Result<(), MachinesError> {
+        let off = || MachinesError::Off(self.names.get(index).cloned().unwrap_or_default());
         let monitor = self.slots().get(index).and_then(Option::as_ref).map(|r| r.monitor.clone());
-        let name = || self.names.get(index).cloned().unwrap_or_default();
-        monitor.ok_or_else(|| MachinesError::Off(name()))
+        match monitor.ok_or_else(off)?.execute(command, arguments).await {
+            Ok(_) => Ok(()),
+            Err(QmpError::Ended) => Err(off()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn slots(&self) -> MutexGuard<'_, Vec<Option<Running>>> {
@@ -301,10 +313,14 @@ fn identity(directory: &ClusterDirectory) -> Result<String, StateError> {
 }
 
 /// Starts a TPM that keeps its state in the machine's directory and ends with its connection.
-fn start_tpm(directory: &ClusterDirectory, control: UnixStream) -> Result<Child, MachinesError> {
+fn start_tpm(
+    program: &Path,
+    directory: &ClusterDirectory,
+    control: UnixStream,
+) -> Result<Child, MachinesError> {
     let state = directory.file("tpm");
-    crate::state::make_directory(&state)?;
-    let child = Spawn::new(TPM_PROGRAM)
+    make_directory(&state)?;
+    let child = Spawn::new(program)
         .args(["socket", "--tpm2", "--terminate", "--flags", "startup-clear"])
         .args(["--tpmstate".to_owned(), format!("dir={}", state.display())])
         .args(["--ctrl".to_owned(), format!("type=unixio,clientfd={CONTROL_FD}")])
@@ -314,9 +330,6 @@ fn start_tpm(directory: &ClusterDirectory, control: UnixStream) -> Result<Child,
         .directory("/")
         .death_signal(Signal::KILL)
         .spawn()?;
-    let record = ProcessRecord::of(child.id())
-        .map_err(|source| MachinesError::Prepare { name: TPM_PROGRAM.to_owned(), source })?;
-    directory.write(TPM, &record)?;
     Ok(child)
 }
 

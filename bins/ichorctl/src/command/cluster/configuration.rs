@@ -228,7 +228,7 @@ mod tests {
             config_patch_worker: vec![],
         };
         let emulation: Emulation = serde_json::from_value(serde_json::json!({
-            "program": "/q", "image_tool": "/i", "firmware": "/f", "variables": "/v",
+            "program": "/q", "image_tool": "/i", "tpm": null, "firmware": "/f", "variables": "/v",
             "accelerator": "kvm", "refused": [], "segment": 1, "images": 5000, "proxy": 5001,
         }))
         .unwrap();
