@@ -4,6 +4,8 @@ use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
+use crate::socket::set_option;
+
 /// Which packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packets {
@@ -93,7 +95,7 @@ impl PacketSocket {
         if let Packets::UdpTo(port) = packets {
             socket.filter(port)?;
         }
-        socket.option(libc::SOL_PACKET, libc::PACKET_AUXDATA, &1_i32)?;
+        set_option(&socket.fd, libc::SOL_PACKET, libc::PACKET_AUXDATA, &[1_i32])?;
         let address = socket.address([0; 6]);
         // SAFETY: the address is valid for the length given.
         check(unsafe {
@@ -101,16 +103,6 @@ impl PacketSocket {
             libc::bind(socket.fd.as_raw_fd(), (&raw const address).cast(), length)
         })?;
         Ok(socket)
-    }
-
-    fn option<T>(&self, level: i32, name: i32, value: &T) -> io::Result<()> {
-        let length = u32::try_from(size_of::<T>()).unwrap_or_default();
-        // SAFETY: the value is valid for the length given; the kernel copies it.
-        check(unsafe {
-            let value = (&raw const *value).cast();
-            libc::setsockopt(self.fd.as_raw_fd(), level, name, value, length)
-        })?;
-        Ok(())
     }
 
     fn filter(&self, port: u16) -> io::Result<()> {
@@ -121,7 +113,7 @@ impl PacketSocket {
             len: u16::try_from(program.len()).unwrap_or_default(),
             filter: program.as_mut_ptr(),
         };
-        self.option(libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &filter)
+        set_option(&self.fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &[filter])
     }
 
     fn address(&self, hardware: [u8; 6]) -> libc::sockaddr_ll {

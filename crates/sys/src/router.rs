@@ -5,6 +5,8 @@ use std::mem::{size_of, zeroed};
 use std::net::Ipv6Addr;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
+use crate::socket::set_option;
+
 /// ff02::2: all routers of a link.
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 /// Type 134: router advertisements.
@@ -58,20 +60,11 @@ impl RouterSocket {
         if let Some(word) = blocked.get_mut(ADVERTISEMENT as usize / 32) {
             *word &= !(1 << (ADVERTISEMENT % 32));
         }
-        socket.option(libc::IPPROTO_ICMPV6, ICMP6_FILTER, blocked.as_slice())?;
-        socket.option(libc::SOL_SOCKET, libc::SO_BINDTODEVICE, name.as_bytes())?;
-        socket.option(libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, &[1_i32])?;
-        socket.option(libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_HOPS, &[HOPS])?;
+        set_option(&socket.fd, libc::IPPROTO_ICMPV6, ICMP6_FILTER, blocked.as_slice())?;
+        set_option(&socket.fd, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, name.as_bytes())?;
+        set_option(&socket.fd, libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, &[1_i32])?;
+        set_option(&socket.fd, libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_HOPS, &[HOPS])?;
         Ok(socket)
-    }
-
-    fn option<T>(&self, level: i32, name: i32, value: &[T]) -> io::Result<()> {
-        let length = u32::try_from(size_of_val(value)).unwrap_or_default();
-        // SAFETY: the value is valid for the length given; the kernel copies it.
-        check(unsafe {
-            libc::setsockopt(self.fd.as_raw_fd(), level, name, value.as_ptr().cast(), length)
-        })?;
-        Ok(())
     }
 
     /// Sends a message to all routers of the link; the kernel fills in its checksum.

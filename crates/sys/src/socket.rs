@@ -1,7 +1,8 @@
-//! Sockets: noticing that the other side is gone.
+//! Sockets: noticing that the other side is gone, and options that have no safe form elsewhere.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::mem::size_of_val;
+use std::os::fd::{AsFd, AsRawFd as _};
 use std::time::Duration;
 
 use rustix::net::sockopt;
@@ -18,6 +19,20 @@ pub fn end_when_silent(socket: impl AsFd, silence: Duration) -> io::Result<()> {
     sockopt::set_tcp_keepintvl(socket, silence)?;
     let milliseconds = u32::try_from(silence.as_millis()).unwrap_or(u32::MAX);
     Ok(sockopt::set_tcp_user_timeout(socket, milliseconds)?)
+}
+
+/// Sets an option whose value is one number or structure, or several.
+pub(crate) fn set_option<T>(
+    socket: impl AsFd,
+    level: i32,
+    name: i32,
+    value: &[T],
+) -> io::Result<()> {
+    let length = u32::try_from(size_of_val(value)).unwrap_or_default();
+    let socket = socket.as_fd().as_raw_fd();
+    // SAFETY: the value is valid for the length given; the kernel copies it.
+    let set = unsafe { libc::setsockopt(socket, level, name, value.as_ptr().cast(), length) };
+    if set < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 #[cfg(test)]

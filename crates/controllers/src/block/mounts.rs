@@ -9,7 +9,7 @@ use std::path::Path;
 
 use ::runtime::Condition;
 use ::runtime::controller::{
-    Context, ControllerError, Input, Next, Output, RegisterError, Runtime,
+    Context, Controller, ControllerError, Input, Next, Output, RegisterError, Runtime,
 };
 use resource::block::{
     DiscoveredVolumeSpec, MountRequestSpec, MountSpec, MountStatusSpec, VolumeMountRequestSpec,
@@ -28,7 +28,13 @@ const NAME: &str = "block.MountController";
 /// Adds the controller.
 pub(super) fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
     let paths = std::sync::Arc::clone(&node.paths);
-    controllers.register(plain(
+    controllers.register(mounts(Kernel { paths }))?;
+    Ok(())
+}
+
+/// The controller over who mounts.
+fn mounts(mounter: impl Mounter + Send + 'static) -> impl Controller {
+    plain(
         NAME,
         vec![
             Input::strong::<VolumeMountRequestSpec>(NAMESPACE),
@@ -40,12 +46,8 @@ pub(super) fn register(controllers: &mut Runtime, node: &Node) -> Result<(), Reg
             Output::exclusive::<MountStatusSpec>(),
             Output::exclusive::<VolumeMountStatusSpec>(),
         ],
-        move |context: &Context| -> Result<Next, ControllerError> {
-            reconcile(context, &Kernel { paths: paths.clone() })?;
-            Ok(Next::OnChange)
-        },
-    ))?;
-    Ok(())
+        move |context: &Context| reconcile(context, &mounter).map(|()| Next::OnChange),
+    )
 }
 
 /// Who mounts: the kernel, or a test.
@@ -305,22 +307,7 @@ mod tests {
     fn controllers(mounter: Remembered) -> (Store, Runtime) {
         let store = Store::new();
         let mut controllers = Runtime::new(store.clone());
-        controllers
-            .register(plain(
-                NAME,
-                vec![
-                    Input::strong::<VolumeMountRequestSpec>(NAMESPACE),
-                    Input::weak::<VolumeStatusSpec>(NAMESPACE),
-                    Input::destroy_ready::<VolumeMountStatusSpec>(NAMESPACE),
-                ],
-                vec![
-                    Output::exclusive::<MountRequestSpec>(),
-                    Output::exclusive::<MountStatusSpec>(),
-                    Output::exclusive::<VolumeMountStatusSpec>(),
-                ],
-                move |context: &Context| reconcile(context, &mounter).map(|()| Next::OnChange),
-            ))
-            .unwrap();
+        controllers.register(mounts(mounter)).unwrap();
         (store, controllers)
     }
 
