@@ -87,9 +87,12 @@ pub(crate) fn ip(arguments: &str) {
     assert!(output.status.success(), "ip {arguments}: {error}");
 }
 
+/// The hardware address of `peer0`, from which its link-local address is made.
+const PEER: &str = "02:00:00:00:77:fe";
+
 /// A cable from `eth0` here to `peer0` over there.
 pub(crate) fn cable(other: &Namespace, hardware: &str) {
-    ip(&format!("link add eth0 address {hardware} type veth peer name peer0"));
+    ip(&format!("link add eth0 address {hardware} type veth peer name peer0 address {PEER}"));
     ip(&format!("link set peer0 netns {}", other.path));
     other.ip("link set lo up");
     other.ip("link set peer0 up");
