@@ -199,8 +199,10 @@ fn machine_service(node: &Node, machine: Machine) -> Spec {
             let listener = listen(&path, APID_USER).map_err(|error| {
                 RunError::new(format!("cannot listen on {}", path.display()), error)
             })?;
-            machine.serve(listener).await;
-            Ok(())
+            machine
+                .serve_apart(listener)
+                .await
+                .map_err(|error| RunError::new("cannot serve the machine API".to_owned(), error))
         }
     });
     Spec::new("machined", runner).checked(check)

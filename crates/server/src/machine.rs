@@ -25,7 +25,9 @@ use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use runtime::{Store, command, controller::Edge, event, log, service};
+use sys::local::LocalStream;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::oneshot;
 use tonic::{Status, body::Body};
 use tower::Service;
 
@@ -152,6 +154,39 @@ impl Machine {
         }
     }
 
+    /// Serves the socket on a thread of its own, until the returned future is dropped: calls are not handed from
+    /// thread to thread, and whatever else the process does meanwhile does not hold them up.
+    ///
+    /// # Errors
+    /// What the kernel says when the thread cannot be started; also when it ended, which it does only by a panic.
+    pub async fn serve_apart(self, listener: UnixListener) -> io::Result<()> {
+        let listener = listener.into_std()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            // Threads are made when needed; each caller that reads files holds one while it reads.
+            .max_blocking_threads(64)
+            .thread_name("api-files")
+            .enable_all()
+            .build()?;
+        let (going, dropped) = oneshot::channel::<Infallible>();
+        let (ended, end) = oneshot::channel();
+        std::thread::Builder::new().name("api".to_owned()).spawn(move || {
+            let result = runtime.block_on(async {
+                let listener = UnixListener::from_std(listener)?;
+                tokio::select! {
+                    () = self.serve(listener) => {}
+                    _ = dropped => {}
+                }
+                Ok(())
+            });
+            runtime.shutdown_background();
+            // Nobody listens when the future was dropped.
+            drop(ended.send(result));
+        })?;
+        let result = end.await;
+        drop(going);
+        result.unwrap_or_else(|_| Err(io::Error::other("the thread of the machine API panicked")))
+    }
+
     async fn connection(self, stream: UnixStream) {
         let peer = match Peer::identify(&self.node.store, &stream).await {
             Ok(peer) => Arc::new(peer),
@@ -266,6 +301,13 @@ where
         + 'static,
     F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
 {
+    let stream = match LocalStream::new(stream) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::warn!(%error, "a connection to the machine API cannot be watched");
+            return;
+        }
+    };
     let served = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         // gRPC carries no date, and making one costs every reply.

@@ -17,6 +17,8 @@ pub mod device;
 pub mod inotify;
 pub mod input;
 pub mod kmsg;
+#[cfg(feature = "async")]
+pub mod local;
 pub mod loop_device;
 pub mod module;
 pub mod mount;

@@ -16,6 +16,7 @@ use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use rustls_pki_types::{InvalidDnsNameError, ServerName};
+use sys::local::LocalStream;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
@@ -219,6 +220,7 @@ impl Backend {
         match &self.dial {
             Dial::Local(socket) => {
                 let stream = UnixStream::connect(socket).await.map_err(connect)?;
+                let stream = LocalStream::new(stream).map_err(connect)?;
                 self.open(stream, Some(LOCAL_FRAME)).await
             }
             Dial::Remote { host, port, tls } => {
