@@ -75,6 +75,8 @@ fn compile(programs: &[&str]) -> Result<()> {
     // Encryption with 512-bit vectors, in code that is unrolled for long streams, is a thirtieth of
     // a node's program; the 256-bit form serves as well for the short messages of the API.
     cargo.env("AWS_LC_SYS_CFLAGS", "-DMY_ASSEMBLER_IS_TOO_OLD_FOR_512AVX");
+    // The allocator asks the kernel for huge pages, of which a small process then fills a corner.
+    cargo.env(format!("CFLAGS_{}", workspace::TARGET.replace('-', "_")), "-DMI_NO_THP");
     for program in programs {
         cargo.args(["--package", program]);
     }

@@ -14,6 +14,9 @@ use crate::{build, machine, tools, workspace};
 /// How long each fuzz target runs, in seconds.
 const FUZZ_SECONDS: u32 = 60;
 
+/// Benchmarks that measure other programs from outside gain nothing from minutes of optimisation.
+const UNOPTIMISED: [&str; 2] = ["--profile", "dev"];
+
 /// Builds everything, because tests of the whole system use it, and runs every test.
 pub(crate) fn test() -> Result<()> {
     tools::install(true)?;
@@ -75,6 +78,7 @@ pub(crate) fn bench(names: &[String]) -> Result<()> {
                     "--bench",
                     &bench.name,
                 ])
+                .args(if package.name == env!("CARGO_PKG_NAME") { &UNOPTIMISED[..] } else { &[] })
                 .stderr(std::process::Stdio::inherit())
                 .output()
                 .context("starting cargo")?;

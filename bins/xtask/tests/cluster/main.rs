@@ -273,8 +273,9 @@ fn workload_survives_a_reboot(cluster: &Cluster) -> Outcome {
 
 fn workload_survives_a_power_cut(cluster: &Cluster) -> Outcome {
     let worker = cluster.node(Role::Worker)?;
+    workload::customer(cluster)?;
     cluster.place(&["reboot", "--node", &worker.name])?;
-    workload::answers(cluster, Duration::from_secs(90))
+    workload::answers_customer(cluster, Duration::from_secs(90))
 }
 
 fn creating_again_changes_nothing(cluster: &Cluster) -> Outcome {

@@ -119,6 +119,32 @@ pub(crate) fn answers(cluster: &Cluster, limit: Duration) -> Outcome {
     })
 }
 
+/// Starts a pod on the control plane that only waits to be told to ask.
+pub(crate) fn customer(cluster: &Cluster) -> Outcome {
+    let node = cluster.node(Role::ControlPlane)?.name;
+    cluster.apply(&[json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": { "name": "customer", "namespace": NAMESPACE },
+        "spec": {
+            "nodeName": node,
+            "tolerations": [{ "operator": "Exists" }],
+            "containers": [{ "name": "customer", "image": IMAGE, "imagePullPolicy": "IfNotPresent" }],
+        },
+    })])?;
+    let ready = "--for=condition=Ready";
+    cluster.kubectl(&["-n", NAMESPACE, "wait", ready, "pod/customer", "--timeout=60s"]).map(drop)
+}
+
+/// The server answers by its name to the customer, who runs already: no pod has to start for the question.
+pub(crate) fn answers_customer(cluster: &Cluster, limit: Duration) -> Outcome {
+    eventually("the Service answers a running pod", limit, || {
+        let ask = ["/httpd", "get", "http://web.shop/"];
+        let answer =
+            cluster.kubectl(&[&["-n", NAMESPACE, "exec", "customer", "--"], &ask[..]].concat())?;
+        if answer.starts_with("hello from web-") { Ok(()) } else { Err(answer) }
+    })
+}
+
 /// How often the server's container was started, and which one it is.
 pub(crate) fn container(cluster: &Cluster) -> Outcome<(u64, String)> {
     let pods = cluster.object(&["-n", NAMESPACE, "get", "pods", "-l", "app=web"])?;
