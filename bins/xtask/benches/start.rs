@@ -28,6 +28,8 @@ use crate::cluster::{Cluster, Node, Outcome};
 
 /// Processor ticks in a second, as /proc counts them.
 const TICKS: f64 = 100.0;
+/// The API server's port.
+const API_SERVER: u16 = 6443;
 /// How long nothing happens while the cost of a node at rest is measured.
 const REST: Duration = Duration::from_secs(60);
 
@@ -77,9 +79,13 @@ fn measure(cluster: &Cluster) -> Outcome<Vec<Row>> {
     let kubeconfig = cluster.file("kubeconfig");
     let take = ["kubeconfig", &kubeconfig, "--merge=false", "--force"];
     until(|| cluster.ichorctl(&[&take, &machine[..]].concat()), Duration::from_millis(50));
-    let ready = || cluster.kubectl(&["get", "--raw", "/readyz", "--request-timeout=2s"]);
+    // It names the node as other nodes see it; from here the way leads over a port of the host.
+    let spec = cluster.directory().spec().map_err(|error| error.to_string())?;
+    let port = spec.forwarded(API_SERVER).ok_or("the API server has no port of the host")?;
+    let server = format!("--server=https://{port}");
+    let ready = || cluster.kubectl(&["get", "--raw", "/readyz", "--request-timeout=2s", &server]);
     let api_server = until(|| ready().map(|_| Instant::now()), Duration::from_millis(200));
-    let nodes = nodes_ready(cluster)?;
+    let nodes = nodes_ready(cluster, &server)?;
     let status = creation.wait().map_err(|error| format!("waiting for ichorctl: {error}"))?;
     if !status.success() {
         return Err(format!("ichorctl cluster create ended with {status}"));
@@ -153,12 +159,12 @@ fn fields(pid: i32) -> Outcome<Vec<String>> {
 }
 
 /// Watches until both nodes are Ready; when each became so.
-fn nodes_ready(cluster: &Cluster) -> Outcome<BTreeMap<String, Instant>> {
+fn nodes_ready(cluster: &Cluster, server: &str) -> Outcome<BTreeMap<String, Instant>> {
     let columns =
         "custom-columns=N:.metadata.name,R:.status.conditions[?(@.type==\"Ready\")].status";
     let failed = |error: std::io::Error| format!("watching nodes: {error}");
     let mut watch = cluster
-        .kubectl_command(&["get", "nodes", "--watch", "--no-headers", "-o", columns])
+        .kubectl_command(&["get", "nodes", "--watch", "--no-headers", "-o", columns, server])
         .stdout(Stdio::piped())
         .spawn()
         .map_err(failed)?;
