@@ -6,7 +6,6 @@
 //! a node is in [`arguments`].
 
 pub mod arguments;
-pub mod network;
 
 use std::fmt;
 use std::str::FromStr;

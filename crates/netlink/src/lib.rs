@@ -9,6 +9,7 @@ mod bond;
 mod event;
 mod link;
 mod route;
+mod wireguard;
 mod write;
 
 use std::io;

@@ -3,7 +3,7 @@
 use futures::TryStreamExt as _;
 use resource::enums::{LinkFlags, LinkType, OperationalState, RoutingTable, VLANProtocol};
 use resource::network::{
-    BridgeMasterSpec, BridgeVLANSpec, LinkStatusSpec, STPSpec, VLANSpec, VRFMasterSpec,
+    BridgeMasterSpec, BridgeVLANSpec, LinkStatusSpec, STPSpec, VLANSpec, VRFMasterSpec, VethSpec,
 };
 use resource::types::HardwareAddr;
 use rtnetlink::packet_route::AddressFamily;
@@ -12,7 +12,7 @@ use rtnetlink::packet_route::link::{
     Prop,
 };
 
-use crate::{Netlink, NetlinkError};
+use crate::{Netlink, NetlinkError, bond, wireguard};
 
 /// A link.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,7 +38,24 @@ impl Netlink {
             .map(read)
             .collect();
         links.sort_by_key(|link| link.status.index);
+        name_peers(&mut links);
+        for link in links.iter_mut().filter(|link| &*link.status.kind == "wireguard") {
+            let found = self.wireguard(link.status.index).await?;
+            link.status.details.wireguard = Some(Box::new(wireguard::public(found)));
+        }
         Ok(links)
+    }
+}
+
+/// The kernel tells the index of a pair's other end, which may be in another namespace.
+fn name_peers(links: &mut [Link]) {
+    let ends = links.iter().filter(|link| &*link.status.kind == "veth");
+    let ends: Vec<(u32, u32, String)> =
+        ends.map(|link| (link.status.index, link.status.link_index, link.name.clone())).collect();
+    for link in links.iter_mut().filter(|link| &*link.status.kind == "veth") {
+        let both = (link.status.link_index, link.status.index);
+        let peer = ends.iter().find(|(index, other, _)| (*index, *other) == both);
+        link.status.details.veth = peer.map(|(_, _, name)| VethSpec { peer_name: name.clone() });
     }
 }
 
@@ -97,6 +114,9 @@ fn info(status: &mut LinkStatusSpec, info: LinkInfo) {
                     _ => {}
                 }
             }
+        }
+        LinkInfo::Data(InfoData::Bond(data)) => {
+            status.details.bond_master = Some(Box::new(bond::read(data)));
         }
         LinkInfo::Data(InfoData::Vrf(data)) => {
             for item in data {

@@ -2,13 +2,17 @@
 
 use std::net::IpAddr;
 
+use futures::StreamExt as _;
+use network::bond::Setting;
 use resource::enums::VLANProtocol;
-use resource::network::{AddressSpecSpec, LinkSpecSpec};
+use resource::network::{AddressSpecSpec, BridgeMasterSpec, LinkSpecSpec};
+use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage,
 };
-use rtnetlink::packet_route::link::VlanProtocol;
+use rtnetlink::packet_route::link::{BridgeStpState, LinkFlags, LinkMessage, VlanProtocol};
 use rtnetlink::{
     LinkBridge, LinkDummy, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVlan, LinkVrf,
     LinkWireguard,
@@ -86,6 +90,61 @@ impl Netlink {
     ) -> Result<(), NetlinkError> {
         let action = format!("set multicast of link {name} to {on}");
         self.set(index, action, |link| link.multicast(on)).await
+    }
+
+    /// Changes settings of a bond, which for some of them must be down and without links.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn set_bond(
+        &self,
+        index: u32,
+        name: &str,
+        changes: &[Setting],
+    ) -> Result<(), NetlinkError> {
+        let action = format!("change the settings of bond {name}");
+        self.change(action, bond::change(index, name, changes)).await
+    }
+
+    /// Switches a bridge's spanning tree protocol and its VLANs on or off, each where it is given.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn set_bridge(
+        &self,
+        index: u32,
+        name: &str,
+        bridge: &BridgeMasterSpec,
+    ) -> Result<(), NetlinkError> {
+        let action = format!("change the settings of bridge {name}");
+        let mut link = LinkBridge::new(name).index(index);
+        if let Some(stp) = &bridge.stp {
+            let on = if stp.enabled { BridgeStpState::KernelStp } else { BridgeStpState::Disabled };
+            link = link.stp_state(on);
+        }
+        if let Some(vlan) = &bridge.vlan {
+            link = link.vlan_filtering(vlan.filtering_enabled);
+        }
+        self.change(action, link.build()).await
+    }
+
+    /// Changes what only links of one kind have: the kernel takes that as a new link whose name is there already.
+    async fn change(&self, action: String, mut message: LinkMessage) -> Result<(), NetlinkError> {
+        // A new link comes up; one that is there stays as it is.
+        message.header.flags = LinkFlags::empty();
+        message.header.change_mask = LinkFlags::empty();
+        let mut request = NetlinkMessage::from(RouteNetlinkMessage::NewLink(message));
+        request.header.flags = NLM_F_REQUEST | NLM_F_ACK;
+        let failed = |source| NetlinkError::Write { action: action.clone(), source };
+        let mut answers = self.handle.clone().request(request).map_err(failed)?;
+        while let Some(answer) = answers.next().await {
+            if let NetlinkPayload::Error(error) = answer.payload
+                && error.code.is_some()
+            {
+                return Err(failed(rtnetlink::Error::NetlinkError(error)));
+            }
+        }
+        Ok(())
     }
 
     /// Makes a logical link; `parent` is the index of the link it lies on, where it has one.

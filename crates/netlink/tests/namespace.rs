@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use netlink::{Change, Events, Netlink, RouteTarget};
 use resource::enums::{
-    AddressFlags, Family, LinkFlags, RouteProtocol, RouteType, RoutingTable, Scope, VLANProtocol,
+    AddressFlags, BondMode, Family, LinkFlags, RouteProtocol, RouteType, RoutingTable, Scope,
+    VLANProtocol,
 };
-use resource::network::{AddressSpecSpec, LinkSpecSpec, RouteSpecSpec, VLANSpec, VethSpec};
+use resource::network::{
+    AddressSpecSpec, BondMasterSpec, BridgeMasterSpec, LinkSpecSpec, RouteSpecSpec, STPSpec,
+    VLANSpec, VethSpec, WireguardPeer, WireguardSpec,
+};
 use sys::namespace::{Namespaces, unshare};
 
 /// Runs a test on a thread of its own in a new network namespace, which goes with the thread.
@@ -88,6 +92,111 @@ fn links_of_each_kind_are_made_changed_and_removed() {
 }
 
 #[test]
+fn a_pair_knows_its_ends_and_a_bridge_is_changed_as_it_is() {
+    in_namespace(|| async {
+        let netlink = Netlink::open().unwrap();
+        netlink.create_link(&pair("a0", "a1"), None).await.unwrap();
+        netlink.create_link(&link("br0", "bridge"), None).await.unwrap();
+        let bridge = index(&netlink, "br0").await;
+        netlink.set_up(bridge, "br0", false).await.unwrap();
+        for on in [true, false] {
+            let wanted = BridgeMasterSpec { stp: Some(STPSpec { enabled: on }), vlan: None };
+            netlink.set_bridge(bridge, "br0", &wanted).await.unwrap();
+            let links = netlink.links().await.unwrap();
+            let find = |name: &str| &links.iter().find(|link| link.name == name).unwrap().status;
+            let found = find("br0").details.bridge_master.clone().unwrap();
+            assert_eq!(found.stp, wanted.stp);
+            assert!(!find("br0").flags.contains(LinkFlags::UP));
+            for (end, peer) in [("a0", "a1"), ("a1", "a0")] {
+                let veth = find(end).details.veth.clone().unwrap();
+                assert_eq!(veth.peer_name, peer);
+            }
+        }
+        let error = netlink.set_bridge(9999, "none", &BridgeMasterSpec::default()).await;
+        assert!(error.is_err());
+    });
+}
+
+/// Whether the kernel can make such links at all; says so loudly when it cannot.
+fn is_known(made: Result<(), netlink::NetlinkError>, option: &str) -> bool {
+    match made {
+        // EOPNOTSUPP
+        Err(error) if error.errno() == Some(95) => {
+            eprintln!("NOT TESTED: this kernel has no such links ({option})");
+            false
+        }
+        made => {
+            made.unwrap();
+            true
+        }
+    }
+}
+
+#[test]
+fn a_bond_takes_its_settings() {
+    in_namespace(|| async {
+        let netlink = Netlink::open().unwrap();
+        let mut spec = link("bond0", "bond");
+        let mut wanted = BondMasterSpec {
+            mode: BondMode::ACTIVE_BACKUP,
+            miimon: 100,
+            updelay: 200,
+            ..network::bond::kernel_default()
+        };
+        spec.bond_master = Some(Box::new(wanted.clone()));
+        if !is_known(netlink.create_link(&spec, None).await, "CONFIG_BONDING") {
+            return;
+        }
+        let bond = index(&netlink, "bond0").await;
+        let found = || async {
+            let links = netlink.links().await.unwrap();
+            let link = links.into_iter().find(|link| link.name == "bond0").unwrap();
+            *link.status.details.bond_master.clone().unwrap()
+        };
+        assert!(network::bond::changes(&wanted, &found().await).is_empty());
+        wanted.mode = BondMode::LACP;
+        wanted.miimon = 50;
+        wanted.updelay = 0;
+        let changes = network::bond::changes(&wanted, &found().await);
+        netlink.set_bond(bond, "bond0", &changes).await.unwrap();
+        assert!(network::bond::changes(&wanted, &found().await).is_empty());
+    });
+}
+
+#[test]
+fn a_wireguard_link_takes_its_peers() {
+    in_namespace(|| async {
+        let netlink = Netlink::open().unwrap();
+        if !is_known(netlink.create_link(&link("wg0", "wireguard"), None).await, "CONFIG_WIREGUARD")
+        {
+            return;
+        }
+        let wg = index(&netlink, "wg0").await;
+        let wanted = WireguardSpec {
+            private_key: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHl8=".into(),
+            listen_port: 51_820,
+            peers: vec![WireguardPeer {
+                public_key: "jzcJKWJ5vOZ4m5Y/UdlS8sgLpVyhKRTSc3x9zJXGjl8=".into(),
+                endpoint: "192.0.2.1:51820".into(),
+                allowed_ips: vec!["10.1.0.0/16".parse().unwrap(), "fd00::/64".parse().unwrap()],
+                ..WireguardPeer::default()
+            }],
+            ..WireguardSpec::default()
+        };
+        let change = network::wireguard::change(&wanted, &netlink.wireguard(wg).await.unwrap());
+        netlink.set_wireguard(wg, "wg0", &change).await.unwrap();
+        let links = netlink.links().await.unwrap();
+        let status = links.iter().find(|link| link.name == "wg0").unwrap().status.clone();
+        let shown = status.details.wireguard.clone().unwrap();
+        assert_eq!((shown.private_key.as_str(), shown.peers.len()), ("", 1));
+        let none = WireguardSpec { peers: Vec::new(), ..wanted.clone() };
+        let change = network::wireguard::change(&none, &netlink.wireguard(wg).await.unwrap());
+        netlink.set_wireguard(wg, "wg0", &change).await.unwrap();
+        assert!(netlink.wireguard(wg).await.unwrap().peers.is_empty());
+    });
+}
+
+#[test]
 fn a_vlan_lies_on_its_parent() {
     in_namespace(|| async {
         let netlink = Netlink::open().unwrap();
@@ -95,13 +204,8 @@ fn a_vlan_lies_on_its_parent() {
         let parent = index(&netlink, "eth0").await;
         let mut vlan = link("eth0.7", "vlan");
         vlan.vlan = Some(VLANSpec { vlan_id: 7, vlan_protocol: VLANProtocol::DOT1AD });
-        match netlink.create_link(&vlan, Some(parent)).await {
-            // EOPNOTSUPP
-            Err(error) if error.errno() == Some(95) => {
-                eprintln!("NOT TESTED: this kernel has no VLANs (CONFIG_VLAN_8021Q)");
-                return;
-            }
-            made => made.unwrap(),
+        if !is_known(netlink.create_link(&vlan, Some(parent)).await, "CONFIG_VLAN_8021Q") {
+            return;
         }
         let links = netlink.links().await.unwrap();
         let found = &links.iter().find(|link| link.name == "eth0.7").unwrap().status;

@@ -120,8 +120,10 @@ impl Cmdline {
     fn vlan(&mut self, value: &str) -> Result<(), &'static str> {
         let (name, parent) = value.split_once(':').ok_or("it is no <vlan>:<link>")?;
         let (name, parent) = (link_name(name)?, link_name(parent)?);
-        let digits = name.strip_prefix("vlan").or_else(|| Some(name.rsplit_once('.')?.1));
+        let digits = name.rsplit_once('.').map(|(_, digits)| digits);
         let id: u32 = digits
+            .or_else(|| name.strip_prefix("vlan"))
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
             .and_then(|digits| digits.parse().ok())
             .ok_or("the name has no number at its end")?;
         if !(1..=LAST_VLAN).contains(&id) {
@@ -144,6 +146,9 @@ impl Cmdline {
         let slaves: Vec<&str> = slaves.collect::<Result<_, _>>()?;
         let settings = bond::settings(field().unwrap_or_default())?;
         let mtu = field().map(mtu).transpose()?;
+        if fields.next().is_some() {
+            return Err("there are more than 4 fields");
+        }
         for (index, slave) in (0_i64..).zip(slaves) {
             if let Some(link) = self.link(slave) {
                 name.clone_into(&mut link.bond_slave.master_name);
@@ -226,6 +231,9 @@ mod tests {
             ("ip=192.168.1.9", "eth0/192.168.1.9/24", ""),
             ("ip=[2001:db8::9]::[2001:db8::1]:64::eth7", "eth7/2001:db8::9/64", "2001:db8::1"),
             ("ip=[2001:db8::9]", "eth0/2001:db8::9/128", ""),
+            ("ip=10.0.0.9/20::10.0.0.1:::eth2:off", "eth2/10.0.0.9/20", "10.0.0.1"),
+            ("ip=[2001:db8::9/56]", "eth0/2001:db8::9/56", ""),
+            ("ip=[2001:db8::9]:::[ffff:ffff:ffff::]", "eth0/2001:db8::9/48", ""),
         ];
         for (line, address, gateway) in cases {
             let (cmdline, errors) = read(line);
@@ -243,6 +251,7 @@ mod tests {
             ("ip=eth1:dhcp", vec![("eth1", Operator::DHCP4)]),
             ("ip=:::::eth1:dhcp", vec![("eth1", Operator::DHCP4)]),
             ("ip=:::::eth1:dhcp6", vec![("eth1", Operator::DHCP6)]),
+            ("ip=:::::eth1:auto6", vec![]),
             ("ip=:::::eth1", vec![("eth1", Operator::DHCP4)]),
             ("ip=eth1:any", vec![("eth1", Operator::DHCP4), ("eth1", Operator::DHCP6)]),
             ("ip=eth1:off", vec![]),
@@ -267,12 +276,13 @@ mod tests {
 
     #[test]
     fn vlans_and_bonds_are_made() {
-        let (cmdline, errors) = read("vlan=eth1.0005:eth1 vlan=vlan7:eth2 ip=eth1.0005:dhcp");
+        let line = "vlan=eth1.0005:eth1 vlan=vlan7:eth2 vlan=vlan7.4094:vlan7 ip=eth1.0005:dhcp";
+        let (cmdline, errors) = read(line);
         assert!(errors.is_empty(), "{errors:?}");
-        assert_eq!(names(&cmdline), ["eth1", "eth1.0005", "eth2", "vlan7"]);
+        assert_eq!(names(&cmdline), ["eth1", "eth1.0005", "eth2", "vlan7", "vlan7.4094"]);
         let ids: Vec<u32> =
             cmdline.links.iter().filter_map(|link| Some(link.vlan.as_ref()?.vlan_id)).collect();
-        assert_eq!(ids, [5, 7]);
+        assert_eq!(ids, [5, 7, 4094]);
 
         let line = "bond=bond1:eth1,eth2:mode=802.3ad,xmit_hash_policy=layer3+4,miimon=100,lacp_rate=1:9000";
         let (cmdline, errors) = read(line);
@@ -302,6 +312,11 @@ mod tests {
         let cases = [
             ("ip=10.0.0.9:::255.0.255.0", "the netmask is none"),
             ("ip=10.0.0.9:::33", "the netmask is none"),
+            ("ip=10.0.0.9:::ffff::", "the netmask is none"),
+            ("ip=[2001:db8::9]:::255.255.0.0", "the netmask is none"),
+            ("ip=10.0.0.9/24:::24", "the netmask stands twice"),
+            ("ip=10.0.0.9:peer", "the server is no address"),
+            ("ip=:dhcp", "the server is no address"),
             ("ip=10.0.0.9::x", "the gateway is no address"),
             ("ip=10.0.0.9::[fd00::1]", "the gateway is of another family"),
             ("ip=127.0.0.1", "no machine can have this address"),
@@ -311,12 +326,24 @@ mod tests {
             ("ip=eth0:teapot", "there is no such way to get an address"),
             ("ip=10.0.0.9::::::off:nonsense", "a name server is no address"),
             ("ip=teapot", "it is neither an address nor a link with a way to get one"),
+            (
+                "ip=10.0.0.9:::24::eth0:off:::::x",
+                "there are more than 11 fields; IPv6 addresses stand in brackets",
+            ),
+            ("ip=[fd00::1]x:", "something stands behind a bracket"),
             ("vlan=eth0", "it is no <vlan>:<link>"),
+            ("vlan=vlan5:", "it names no link"),
+            ("vlan=:eth0", "it names no link"),
+            ("vlan=vlan0:eth0", "there is no VLAN with this number"),
+            ("vlan=vlan+5:eth0", "the name has no number at its end"),
             ("vlan=eth0.4095:eth0", "there is no VLAN with this number"),
             ("vlan=lan:eth0", "the name has no number at its end"),
             ("bond=bond0:eth0:mode=teapot", "an option has a wrong value"),
             ("bond=bond0:eth0:colour=red", "there is no such option"),
+            ("bond=bond0:eth0:mode", "an option has no value"),
             ("bond=bond0:eth0::1", "it has a wrong MTU"),
+            ("bond=bond0:eth0:::9000:1", "there are more than 4 fields"),
+            ("bond=bond0:eth0,", "it names no link"),
             ("bond=a_name_that_is_too_long", "it names no link"),
             ("talos.hostname=-", "it is no host name"),
         ];

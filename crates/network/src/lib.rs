@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod balance;
+pub mod bond;
 pub mod cmdline;
 pub mod dhcp;
 pub mod files;
@@ -19,3 +20,4 @@ pub mod plan;
 pub mod router;
 pub mod seed;
 mod sequence;
+pub mod wireguard;

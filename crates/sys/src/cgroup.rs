@@ -417,16 +417,15 @@ fn create_directory(directory: &Directory) -> Result<(), CgroupError> {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(source) => return Err(CgroupError::Create { path: path.clone(), source }),
     }
-    if directory.hierarchy.split(',').any(|name| name == "cpuset") {
-        if let Some(parent) = path.parent() {
-            for file in ["cpuset.cpus", "cpuset.mems"] {
-                let from = parent.join(file);
-                let value = fs::read_to_string(&from)
-                    .map_err(|source| CgroupError::Read { path: from, source })?;
-                write(&path.join(file), value.trim())?;
-            }
-            write(&path.join("cgroup.clone_children"), "1")?;
+    let is_cpuset = directory.hierarchy.split(',').any(|name| name == "cpuset");
+    if let Some(parent) = path.parent().filter(|_| is_cpuset) {
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            let from = parent.join(file);
+            let value = fs::read_to_string(&from)
+                .map_err(|source| CgroupError::Read { path: from, source })?;
+            write(&path.join(file), value.trim())?;
         }
+        write(&path.join("cgroup.clone_children"), "1")?;
     }
     Ok(())
 }

@@ -60,7 +60,7 @@ impl KernelLog {
     ///
     /// # Errors
     /// When reading fails. Records that were overwritten before they could be read are skipped.
-    pub fn next(&mut self) -> io::Result<Option<Record>> {
+    pub fn next_record(&mut self) -> io::Result<Option<Record>> {
         let mut buffer = [0; 8192];
         loop {
             match self.0.read(&mut buffer) {

@@ -4,7 +4,10 @@ use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
-use crate::socket::set_option;
+use crate::socket::{check, receive, send_to, set_option};
+
+/// The control message that says what the hardware did to a packet.
+const AUXILIARY: (i32, i32) = (libc::SOL_PACKET, libc::PACKET_AUXDATA);
 
 /// Which packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +49,6 @@ impl AsFd for PacketSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
-}
-
-fn check(result: i32) -> io::Result<i32> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 /// The protocol as `sockaddr_ll` and `socket` take it.
@@ -135,13 +134,7 @@ impl PacketSocket {
     /// When the link is down or its queue is full.
     pub fn send(&self, to: [u8; 6], packet: &[u8]) -> io::Result<()> {
         let address = self.address(to);
-        // SAFETY: packet and address are valid for the lengths given.
-        let sent = unsafe {
-            let length = u32::try_from(size_of::<libc::sockaddr_ll>()).unwrap_or_default();
-            let (data, address) = (packet.as_ptr().cast(), (&raw const address).cast());
-            libc::sendto(self.fd.as_raw_fd(), data, packet.len(), 0, address, length)
-        };
-        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        send_to(&self.fd, packet, &address)
     }
 
     /// The next packet, into `buffer`; `None` when there is none.
@@ -149,35 +142,12 @@ impl PacketSocket {
     /// # Errors
     /// When the link is gone or down.
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
-        // Room for one control message, aligned as the kernel writes them.
-        let mut control = [0_u64; 8];
-        let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-        // SAFETY: a plain structure of numbers and pointers, for which zeros are valid.
-        let mut message: libc::msghdr = unsafe { zeroed() };
-        message.msg_iov = &raw mut part;
-        message.msg_iovlen = 1;
-        message.msg_control = control.as_mut_ptr().cast();
-        message.msg_controllen = size_of_val(&control) as _;
-        // SAFETY: the message points to a buffer and a control buffer that outlive the call, with their lengths.
-        let received = unsafe { libc::recvmsg(self.fd.as_raw_fd(), &raw mut message, 0) };
-        let Ok(length) = usize::try_from(received) else {
-            let error = io::Error::last_os_error();
-            return if error.kind() == io::ErrorKind::WouldBlock { Ok(None) } else { Err(error) };
-        };
         let mut checked = true;
-        // SAFETY: the macros walk the control buffer within the length that the kernel wrote to the message; the data
-        // of this type of message is a tpacket_auxdata, read without regard to alignment.
-        unsafe {
-            let mut header = libc::CMSG_FIRSTHDR(&raw const message);
-            while let Some(found) = header.as_ref() {
-                if (found.cmsg_level, found.cmsg_type) == (libc::SOL_PACKET, libc::PACKET_AUXDATA) {
-                    let data: *const libc::tpacket_auxdata = libc::CMSG_DATA(header).cast();
-                    let status = data.read_unaligned().tp_status;
-                    checked = status & libc::TP_STATUS_CSUMNOTREADY == 0;
-                }
-                header = libc::CMSG_NXTHDR(&raw const message, header);
-            }
-        }
-        Ok(Some(Received { length, checked }))
+        let length = receive(&self.fd, buffer, None, |control| {
+            // A tpacket_auxdata, whose first field is the status.
+            let status = control.number().filter(|_| control.kind == AUXILIARY).unwrap_or(0);
+            checked &= status & libc::TP_STATUS_CSUMNOTREADY == 0;
+        })?;
+        Ok(length.map(|length| Received { length, checked }))
     }
 }

@@ -1,11 +1,11 @@
 //! Messages between a node and the IPv6 routers of one link (ICMPv6, RFC 4861).
 
 use std::io;
-use std::mem::{size_of, zeroed};
+use std::mem::zeroed;
 use std::net::Ipv6Addr;
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd as _, OwnedFd};
 
-use crate::socket::set_option;
+use crate::socket::{check, receive, send_to, set_option};
 
 /// ff02::2: all routers of a link.
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
@@ -15,6 +15,9 @@ const ADVERTISEMENT: u32 = 134;
 const ICMP6_FILTER: i32 = 1;
 /// What a neighbour's message has when it arrives, since every router on the way takes one away.
 const HOPS: i32 = 255;
+
+/// The control message that says how many hops a packet had left.
+const HOP_LIMIT: (i32, i32) = (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT);
 
 /// A router's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +41,6 @@ impl AsFd for RouterSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
-}
-
-fn check(result: i32) -> io::Result<i32> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 impl RouterSocket {
@@ -77,13 +76,7 @@ impl RouterSocket {
         address.sin6_family = u16::try_from(libc::AF_INET6).unwrap_or_default();
         address.sin6_addr.s6_addr = ALL_ROUTERS.octets();
         address.sin6_scope_id = self.index;
-        // SAFETY: message and address are valid for the lengths given.
-        let sent = unsafe {
-            let length = u32::try_from(size_of::<libc::sockaddr_in6>()).unwrap_or_default();
-            let (data, address) = (message.as_ptr().cast(), (&raw const address).cast());
-            libc::sendto(self.fd.as_raw_fd(), data, message.len(), 0, address, length)
-        };
-        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        send_to(&self.fd, message, &address)
     }
 
     /// The next message, into `buffer`; `None` when there is none.
@@ -91,39 +84,14 @@ impl RouterSocket {
     /// # Errors
     /// When the link is gone.
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
-        // Room for one control message, aligned as the kernel writes them.
-        let mut control = [0_u64; 8];
-        let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-        // SAFETY: plain structures of numbers and pointers, for which zeros are valid.
-        let (mut message, mut from): (libc::msghdr, libc::sockaddr_in6) =
-            unsafe { (zeroed(), zeroed()) };
-        message.msg_name = (&raw mut from).cast();
-        message.msg_namelen = u32::try_from(size_of::<libc::sockaddr_in6>()).unwrap_or_default();
-        message.msg_iov = &raw mut part;
-        message.msg_iovlen = 1;
-        message.msg_control = control.as_mut_ptr().cast();
-        message.msg_controllen = size_of_val(&control) as _;
-        // SAFETY: the message points to an address, a buffer and a control buffer that outlive the call, with their
-        // lengths.
-        let received = unsafe { libc::recvmsg(self.fd.as_raw_fd(), &raw mut message, 0) };
-        let Ok(length) = usize::try_from(received) else {
-            let error = io::Error::last_os_error();
-            return if error.kind() == io::ErrorKind::WouldBlock { Ok(None) } else { Err(error) };
-        };
+        // SAFETY: a plain structure of numbers, for which zeros are valid.
+        let mut from: libc::sockaddr_in6 = unsafe { zeroed() };
         let mut hops = 0;
-        // SAFETY: the macros walk the control buffer within the length that the kernel wrote to the message; the data
-        // of this type of message is an int, read without regard to alignment.
-        unsafe {
-            let mut header = libc::CMSG_FIRSTHDR(&raw const message);
-            while let Some(found) = header.as_ref() {
-                let kind = (found.cmsg_level, found.cmsg_type);
-                if kind == (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) {
-                    let data: *const i32 = libc::CMSG_DATA(header).cast();
-                    hops = u8::try_from(data.read_unaligned()).unwrap_or(0);
-                }
-                header = libc::CMSG_NXTHDR(&raw const message, header);
+        let length = receive(&self.fd, buffer, Some(&mut from), |control| {
+            if let (HOP_LIMIT, Some(found)) = (control.kind, control.number()) {
+                hops = u8::try_from(found).unwrap_or(0);
             }
-        }
-        Ok(Some(Received { length, from: from.sin6_addr.s6_addr.into(), hops }))
+        })?;
+        Ok(length.map(|length| Received { length, from: from.sin6_addr.s6_addr.into(), hops }))
     }
 }

@@ -1,12 +1,12 @@
 //! What a node takes from its command line, typed.
 //!
 //! The names and meanings are the contract's (kernel arguments, machine reference 1.1). An argument
-//! that cannot be understood never stops a boot: it is left out and reported.
+//! that cannot be understood never stops a boot: it is left out and reported. What links are to be, in `ip=`, `vlan=`,
+//! `bond=` and the like, is read by the crate `network`, which makes their specs of it.
 
 use std::collections::BTreeMap;
 
 use super::CommandLine;
-use super::network::{Bond, Ip, NetworkError, Vlan};
 
 /// Everything a node takes from its command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,16 +23,6 @@ pub struct Arguments {
     pub oauth: BTreeMap<OauthSetting, String>,
     /// `talos.config.oauth.extra_variable=`, in their order.
     pub oauth_extra: Vec<String>,
-    /// `talos.hostname=`.
-    pub hostname: Option<String>,
-    /// `ip=`, without those that say nothing.
-    pub addresses: Vec<Ip>,
-    /// `vlan=`.
-    pub vlans: Vec<Vlan>,
-    /// `bond=`.
-    pub bonds: Vec<Bond>,
-    /// `talos.network.interface.ignore=`: interfaces that are left alone.
-    pub ignored_interfaces: Vec<String>,
     /// `net.ifnames=0`: interfaces keep the kernel's names.
     pub kernel_interface_names: bool,
     /// `siderolink.api=`.
@@ -140,17 +130,6 @@ pub enum ArgumentError {
         /// What it may be.
         allowed: &'static str,
     },
-    /// A value that says how a link is to be set up.
-    #[error("kernel argument {name}={value} is ignored")]
-    Network {
-        /// The argument.
-        name: &'static str,
-        /// Its value.
-        value: String,
-        /// What is wrong with it.
-        #[source]
-        source: NetworkError,
-    },
 }
 
 /// A command line as it is understood.
@@ -199,24 +178,6 @@ impl Reader<'_> {
 
     fn word(&mut self, name: &'static str, value: String, allowed: &'static str) {
         self.problems.push(ArgumentError::Word { name, value, allowed });
-    }
-
-    fn parsed<T>(
-        &mut self,
-        name: &'static str,
-        parse: impl Fn(&str) -> Result<Option<T>, NetworkError>,
-    ) -> Vec<T> {
-        let mut found = Vec::new();
-        for value in self.line.values(name) {
-            match parse(value) {
-                Ok(one) => found.extend(one),
-                Err(source) => {
-                    let value = value.to_owned();
-                    self.problems.push(ArgumentError::Network { name, value, source });
-                }
-            }
-        }
-        found
     }
 
     fn wipe(&mut self) -> Option<Wipe> {
@@ -321,11 +282,6 @@ impl CommandLine {
             config_inline: reader.joined("talos.config.inline"),
             oauth: reader.oauth(),
             oauth_extra: reader.all("talos.config.oauth.extra_variable"),
-            hostname: reader.text("talos.hostname"),
-            addresses: reader.parsed("ip", Ip::parse),
-            vlans: reader.parsed("vlan", |value| value.parse().map(Some)),
-            bonds: reader.parsed("bond", |value| value.parse().map(Some)),
-            ignored_interfaces: reader.all("talos.network.interface.ignore"),
             kernel_interface_names: self.last("net.ifnames") == Some("0"),
             siderolink: reader.text("siderolink.api"),
             events_sink: reader.text("talos.events.sink"),
@@ -359,8 +315,6 @@ mod tests {
         let line = "talos.platform=metal talos.config=https://h/?u=${uuid} talos.config.early=AA \
             talos.config.early=BB talos.config.inline=CC talos.config.oauth.client_id=me \
             talos.config.oauth.token_url=https://t talos.config.oauth.extra_variable=a \
-            talos.hostname=one ip=eth0:dhcp ip=dhcp vlan=eth0.5:eth0 bond=bond0:eth1,eth2 \
-            talos.network.interface.ignore=eth7 talos.network.interface.ignore=eth8 \
             net.ifnames=0 siderolink.api=grpc://s?jointoken=x talos.events.sink=[::1]:99 \
             talos.logging.kernel=tcp://a:1 talos.logging.kernel=udp://b:2 em.events_url=http://e \
             talos.experimental.wipe=system:STATE,EPHEMERAL talos.halt_if_installed=1 \
@@ -381,11 +335,6 @@ mod tests {
                 (OauthSetting::TokenUrl, "https://t".to_owned()),
             ]),
             oauth_extra: vec!["a".to_owned()],
-            hostname: text("one"),
-            addresses: vec![Ip::parse("eth0:dhcp").unwrap().unwrap()],
-            vlans: vec!["eth0.5:eth0".parse().unwrap()],
-            bonds: vec!["bond0:eth1,eth2".parse().unwrap()],
-            ignored_interfaces: vec!["eth7".to_owned(), "eth8".to_owned()],
             kernel_interface_names: true,
             siderolink: text("grpc://s?jointoken=x"),
             events_sink: text("[::1]:99"),
@@ -419,16 +368,15 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_reported_all_at_once_and_left_out() {
-        let line = "talos.experimental.wipe=disk talos.shutdown=sleep panic=soon ip=1.2.3 \
-            vlan=eth0 bond= talos.dashboard.console=ttyS0 talos.environment=NAME \
+        let line = "talos.experimental.wipe=disk talos.shutdown=sleep panic=soon \
+            talos.dashboard.console=ttyS0 talos.environment=NAME \
             talos.auditd.disabled=perhaps talos.platform=metal";
         let understood = CommandLine::from(line).understand();
         let expected = Arguments { platform: Some("metal".to_owned()), ..Arguments::default() };
         assert_eq!(understood.arguments, expected);
         let problems: Vec<_> = understood.problems.iter().map(ToString::to_string).collect();
-        assert_eq!(problems.len(), 9, "{problems:#?}");
-        for name in ["wipe=disk", "shutdown=sleep", "panic=soon", "ip=1.2.3", "vlan=eth0", "bond="]
-        {
+        assert_eq!(problems.len(), 6, "{problems:#?}");
+        for name in ["wipe=disk", "shutdown=sleep", "panic=soon", "=ttyS0", "=NAME", "=perhaps"] {
             assert!(problems.iter().any(|problem| problem.contains(name)), "{name}: {problems:?}");
         }
     }

@@ -183,6 +183,11 @@ impl fmt::Display for Url {
                     f.write_str("/")?;
                 }
             }
+            let is_bare = self.scheme.is_empty() && self.host.is_empty() && self.user.is_empty();
+            // Such a path would be read as a host (RFC 3986, 4.2); a dot in front of it means nothing.
+            if is_bare && self.path.starts_with("//") && !self.path.starts_with("///") {
+                f.write_str("/.")?;
+            }
             for c in self.path.chars() {
                 match c {
                     ' ' => f.write_str("%20")?,
@@ -285,6 +290,16 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Url>().map(|u| u.to_string()).as_deref(), Ok(text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_path_is_not_taken_for_a_host() {
+        let url: Url = "//@//@".parse().expect("url");
+        assert_eq!((url.host.as_str(), url.path.as_str()), ("", "//@"));
+        assert_eq!(url.to_string(), "/.//@");
+        let again: Url = url.to_string().parse().expect("url");
+        assert_eq!((again.host.as_str(), again.to_string()), ("", url.to_string()));
+        assert_eq!("///a".parse::<Url>().map(|url| url.to_string()).as_deref(), Ok("///a"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use ::netlink::{Link, Netlink, RouteTarget};
 use ::network::id;
 use ::network::plan::{self, AddressStep, LinkStep, Links, RouteStep};
+use ::network::wireguard;
 use ::runtime::Condition;
 use ::runtime::controller::{Context, Controller, ControllerError, Input, Next, Output};
 use futures::FutureExt as _;
@@ -122,6 +123,16 @@ async fn apply_link(
         }
         LinkStep::Multicast { name, index, on } => {
             netlink.set_multicast(index, &name, on).await?;
+        }
+        LinkStep::Bond { name, index, changes } => netlink.set_bond(index, &name, &changes).await?,
+        LinkStep::Bridge { name, index, bridge } => {
+            netlink.set_bridge(index, &name, &bridge).await?;
+        }
+        LinkStep::Wireguard { name, index, wireguard } => {
+            let change = wireguard::change(&wireguard, &netlink.wireguard(index).await?);
+            if !change.is_empty() {
+                netlink.set_wireguard(index, &name, &change).await?;
+            }
         }
         LinkStep::Wait { name, reason } => {
             context.waiting(&Condition::Event { what: format!("link {name}: {reason}") });

@@ -5,6 +5,7 @@ use std::fs;
 use ::network::cmdline::Cmdline;
 use ::network::id;
 use ::runtime::controller::{Controller, Input, Next, Output};
+use boot::command_line::CommandLine;
 use resource::network::{
     AddressSpecSpec, HostnameSpecSpec, LinkSpecSpec, LinkStatusSpec, OperatorSpecSpec,
     ResolverSpecSpec, RouteSpecSpec, TimeServerSpecSpec,
@@ -18,7 +19,7 @@ use crate::plain::plain;
 
 /// The arguments of the kernel's command line, which stays the same as long as the machine runs.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Arguments(Vec<(String, String)>);
+pub(super) struct Arguments(CommandLine);
 
 impl Arguments {
     /// Those of this machine; none when the kernel is another system's.
@@ -27,15 +28,13 @@ impl Arguments {
             return Self::default();
         }
         let line = fs::read_to_string(node.paths.at("/proc/cmdline")).unwrap_or_default();
-        let pair = |word: &str| {
-            let (name, value) = word.split_once('=').unwrap_or((word, ""));
-            (name.to_owned(), value.trim_matches('"').to_owned())
-        };
-        Self(line.split_ascii_whitespace().map(pair).collect())
+        Self(CommandLine::from(line.as_str()))
     }
 
     fn read(&self, first: Option<&str>) -> (Cmdline, Vec<::network::cmdline::CmdlineError>) {
-        let pairs = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let parameters = self.0.parameters().iter();
+        let pairs = parameters
+            .map(|found| (found.name.as_str(), found.value.as_deref().unwrap_or_default()));
         Cmdline::parse(pairs, first)
     }
 
@@ -53,9 +52,7 @@ impl Arguments {
 
     /// Whether the link is to be left alone.
     pub(super) fn ignores(&self, link: &str) -> bool {
-        let mut ignored =
-            self.0.iter().filter(|(name, _)| name == "talos.network.interface.ignore");
-        ignored.any(|(_, value)| value == link)
+        self.0.values("talos.network.interface.ignore").any(|ignored| ignored == link)
     }
 }
 
@@ -100,4 +97,25 @@ pub(super) fn cmdline(arguments: Arguments) -> impl Controller {
             Ok(Next::OnChange)
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_is_cut_as_the_kernel_cuts_it() {
+        let line = "quiet ip=\"10.0.0.9:::24::eth1:off\" \"talos.hostname=w-1\" \
+            talos.network.interface.ignore=eth5 -- ip=10.0.0.7:::24::eth2:off";
+        let arguments = Arguments(CommandLine::from(line));
+        let (cmdline, errors) = arguments.read(None);
+        assert!(errors.is_empty(), "{errors:?}");
+        let links: Vec<_> = cmdline.links.iter().map(|link| link.name.as_str()).collect();
+        assert_eq!(links, ["eth1"]);
+        assert_eq!(cmdline.hostname.map(|name| name.hostname), Some("w-1".to_owned()));
+        assert!(arguments.has_addressing() && arguments.names("eth1") && arguments.names("eth5"));
+        assert!(
+            arguments.ignores("eth5") && !arguments.ignores("eth1") && !arguments.names("eth2")
+        );
+    }
 }

@@ -1,5 +1,6 @@
 //! What the machine configuration wants of the network.
 
+mod kind;
 mod link;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -264,6 +265,54 @@ mod tests {
         assert_eq!(resolvers.dns_servers, ["9.9.9.9".parse().expect("an address")]);
         assert_eq!(resolvers.search_domains, ["a.b"]);
         assert_eq!(wanted.hosts.len(), 2);
+    }
+
+    #[test]
+    fn links_of_every_kind_are_wanted_with_what_they_are_made_of() {
+        let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHl8=";
+        let text = format!(
+            "apiVersion: v1alpha1\nkind: BondConfig\nname: bond0\nlinks: [eth0, eth1]\n\
+             bondMode: 802.3ad\nmiimon: 100\nupdelay: 200\ndowndelay: 200\n\
+             xmitHashPolicy: vlan+srcmac\nlacpRate: fast\nadLACPActive: off\nmtu: 9000\n\
+             addresses:\n  - address: 10.5.0.9/24\n\
+             ---\napiVersion: v1alpha1\nkind: VethConfig\nname: a0\npeer:\n  name: a1\n  mtu: 1400\n\
+             ---\napiVersion: v1alpha1\nkind: WireguardConfig\nname: wg0\nprivateKey: {key}\n\
+             listenPort: 51820\npeers:\n  - publicKey: {key}\n    endpoint: 192.0.2.1:51820\n    \
+             persistentKeepaliveInterval: 25s\n    allowedIPs: [10.1.0.0/16]\n\
+             addresses:\n  - address: 10.1.0.2/32\n"
+        );
+        let wanted = of(&text);
+        let names: Vec<&String> = wanted.links.keys().collect();
+        assert_eq!(names, ["a0", "a1", "bond0", "eth0", "eth1", "wg0"]);
+        let bond = &wanted.links["bond0"];
+        assert_eq!((bond.mtu, bond.logical, bond.kind.as_str()), (9000, true, "bond"));
+        let settings = bond.bond_master.as_ref().expect("a bond");
+        assert_eq!((settings.mode.0, settings.xmit_hash_policy.0, settings.lacp_rate.0), (4, 5, 1));
+        assert_eq!((settings.miimon, settings.ad_lacp_active.0), (100, 0));
+        let slave = &wanted.links["eth1"].bond_slave;
+        assert_eq!((slave.master_name.as_str(), slave.slave_index), ("bond0", 1));
+        let peer = &wanted.links["a1"];
+        assert_eq!((peer.mtu, peer.logical), (1400, true));
+        assert_eq!(peer.veth.as_ref().map(|veth| veth.peer_name.as_str()), Some("a0"));
+        let tunnel = wanted.links["wg0"].wireguard.as_ref().expect("a tunnel");
+        assert_eq!((tunnel.private_key.as_str(), tunnel.listen_port), (key, 51_820));
+        let peer = &tunnel.peers[0];
+        assert_eq!(peer.endpoint, "192.0.2.1:51820");
+        assert_eq!(peer.persistent_keepalive_interval.to_std().as_secs(), 25);
+        assert_eq!(wanted.addresses.len(), 2);
+
+        let old = of(&format!(
+            "version: v1alpha1\nmachine:\n  type: worker\n  network:\n    interfaces:\n      \
+             - interface: bond1\n        addresses: [10.6.0.1/24]\n        bond: {{mode: active-backup, \
+             interfaces: [eth2, eth3], primary: eth3, miimon: 50}}\n      \
+             - interface: wg1\n        wireguard: {{privateKey: {key}, peers: [{{publicKey: {key}, \
+             allowedIPs: [10.2.0.0/16]}}]}}\ncluster: {{}}\n"
+        ));
+        let settings = old.links["bond1"].bond_master.as_ref().expect("a bond");
+        assert_eq!((settings.mode.0, settings.primary.as_str()), (1, "eth3"));
+        assert_eq!(old.links["eth3"].bond_slave.slave_index, 1);
+        let tunnel = old.links["wg1"].wireguard.as_ref().expect("a tunnel");
+        assert_eq!(tunnel.peers[0].allowed_ips, ["10.2.0.0/16".parse().expect("a prefix")]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn number(value: &str) -> Result<u32, &'static str> {
 
 /// Reads `name=value` pairs between commas.
 pub(super) fn settings(options: &str) -> Result<BondMasterSpec, &'static str> {
-    let mut bond = BondMasterSpec { use_carrier: true, ..BondMasterSpec::default() };
+    let mut bond = crate::bond::kernel_default();
     for option in options.split(',').filter(|option| !option.is_empty()) {
         let (name, value) = option.split_once('=').ok_or("an option has no value")?;
         set(&mut bond, name, value)?;

@@ -1,9 +1,9 @@
 //! `ip=`: one link's addressing.
 //!
 //! Either `<link>:<way>[:<mtu>[:<hardware address>]]`, or
-//! `<address>:<peer>:<gateway>:<mask>:<host name>:<link>:<way>:<dns0>:<dns1>:<ntp0>:<ntp1>`, where everything but the
-//! address may be left out and IPv6 addresses stand in brackets. A bare way, such as `ip=dhcp`, means nothing here:
-//! every link asks anyway when nobody says otherwise.
+//! `<address>:<server>:<gateway>:<mask>:<host name>:<link>:<way>:<dns0>:<dns1>:<ntp0>:<ntp1>`, where everything but the
+//! address may be left out and IPv6 addresses stand in brackets; the mask may follow the address behind a slash too.
+//! A bare way, such as `ip=dhcp`, means nothing here: every link asks anyway when nobody says otherwise.
 
 use std::net::IpAddr;
 
@@ -18,6 +18,9 @@ use resource::types::{HardwareAddr, NetIp, NetIpPrefix};
 
 use super::{Cmdline, LAYER, hostname, link_name, mtu};
 use crate::operator::METRIC;
+
+/// How many fields the long form has.
+const FIELDS: usize = 11;
 
 /// How a link gets its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +89,18 @@ impl<'a> Long<'a> {
             let parsed: Option<IpAddr> = text.parse().ok();
             if text.is_empty() { Ok(None) } else { parsed.map(Some).ok_or(reason) }
         };
+        if fields.len() > FIELDS {
+            return Err("there are more than 11 fields; IPv6 addresses stand in brackets");
+        }
+        let (own, mask) = match (field(0).split_once('/'), field(3)) {
+            (None, mask) => (field(0), mask),
+            (Some(both), "") => both,
+            (Some(_), _) => return Err("the netmask stands twice"),
+        };
+        // The server is for a root file system on the network; a node has its own.
+        address(field(1), "the server is no address")?;
         let mut long = Self {
-            address: address(field(0), "the address is none")?,
+            address: address(own, "the address is none")?,
             gateway: address(field(2), "the gateway is no address")?,
             hostname: field(4),
             link: field(5),
@@ -105,7 +118,7 @@ impl<'a> Long<'a> {
             if !is_host(address) {
                 return Err("no machine can have this address");
             }
-            long.bits = bits(address, field(3)).ok_or("the netmask is none")?;
+            long.bits = bits(address, mask).ok_or("the netmask is none")?;
             if long.gateway.is_some_and(|gateway| gateway.is_ipv4() != address.is_ipv4()) {
                 return Err("the gateway is of another family");
             }
@@ -123,15 +136,18 @@ fn is_host(address: IpAddr) -> bool {
 
 /// The length of the prefix, as a number or a mask; without one, that of the address's class, or the address alone.
 fn bits(address: IpAddr, mask: &str) -> Option<u8> {
-    let IpAddr::V4(own) = address else {
-        return if mask.is_empty() { Some(128) } else { mask.parse().ok().filter(|b| *b <= 128) };
-    };
-    if mask.is_empty() {
-        return Some(crate::dhcp::class(own));
-    }
-    match mask.parse::<std::net::Ipv4Addr>() {
-        Ok(mask) => crate::dhcp::mask(&mask.octets()),
-        Err(_) => mask.parse().ok().filter(|bits| (1..=32).contains(bits)),
+    match (address, mask.parse::<IpAddr>()) {
+        (IpAddr::V4(own), _) if mask.is_empty() => Some(crate::dhcp::class(own)),
+        (IpAddr::V6(_), _) if mask.is_empty() => Some(128),
+        (IpAddr::V4(_), Ok(IpAddr::V4(mask))) => crate::dhcp::mask(&mask.octets()),
+        (IpAddr::V6(_), Ok(IpAddr::V6(mask))) => {
+            let ones = mask.to_bits().leading_ones();
+            let is_whole = mask.to_bits().count_ones() == ones;
+            u8::try_from(ones).ok().filter(|_| is_whole)
+        }
+        (_, Ok(_)) => None,
+        (IpAddr::V4(_), Err(_)) => mask.parse().ok().filter(|bits| (1..=32).contains(bits)),
+        (IpAddr::V6(_), Err(_)) => mask.parse().ok().filter(|bits| *bits <= 128),
     }
 }
 
@@ -142,7 +158,8 @@ impl Cmdline {
         }
         let fields = fields(value)?;
         let [head, rest @ ..] = fields.as_slice() else { return Ok(()) };
-        if head.is_empty() || head.parse::<IpAddr>().is_ok() {
+        let own = head.split_once('/').map_or(*head, |(address, _)| address);
+        if head.is_empty() || own.parse::<IpAddr>().is_ok() {
             return self.long(&Long::parse(&fields)?, first);
         }
         let [way, rest @ ..] = rest else {

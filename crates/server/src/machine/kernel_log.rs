@@ -42,7 +42,7 @@ pub(super) fn stream(node: &Node, request: &DmesgRequest) -> Result<Stream<Data>
         let told = async {
             let readiness = Readiness::of(&log)?;
             loop {
-                while let Some(record) = log.next()? {
+                while let Some(record) = log.next_record()? {
                     let bytes = line(&record, boot).into_bytes().into();
                     if sender.send(Ok(Data { metadata: None, bytes })).await.is_err() {
                         return Ok(());
@@ -54,7 +54,7 @@ pub(super) fn stream(node: &Node, request: &DmesgRequest) -> Result<Stream<Data>
                 let mut next = None;
                 readiness
                     .until(|| {
-                        next = log.next()?;
+                        next = log.next_record()?;
                         Ok(next.is_some().then_some(()))
                     })
                     .await?;

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use ::config::Config;
 use ::config::kinds::network::{
-    BridgeConfig, CommonLink, DummyLinkConfig, LinkConfig, LinkRoute, VlanConfig, VlanMode,
-    VrfConfig,
+    BondConfig, BridgeConfig, CommonLink, DummyLinkConfig, LinkConfig, LinkRoute, VethConfig,
+    VlanConfig, VlanMode, VrfConfig, WireguardConfig,
 };
 use ::config::v1alpha1::{Device, Route};
 use ::network::id;
@@ -20,7 +20,7 @@ use resource::network::{
 };
 use resource::types::{HardwareAddr, NetIp, NetIpPrefix};
 
-use super::Wanted;
+use super::{Wanted, kind};
 
 const LAYER: ConfigLayer = ConfigLayer::MACHINE_CONFIGURATION;
 /// The priority of a route that has none.
@@ -60,6 +60,7 @@ pub(super) fn collect(config: &Config, wanted: &mut Wanted) {
     }
     for document in config.documents::<VrfConfig>() {
         let link = logical(wanted, &document.name, "vrf");
+        link.hardware_addr = HardwareAddr::from(document.hardware_addr.bytes().to_vec());
         let table = RoutingTable(i32::from(document.table.0));
         link.vrf_master = Some(VRFMasterSpec { table });
         for port in &document.links {
@@ -67,6 +68,15 @@ pub(super) fn collect(config: &Config, wanted: &mut Wanted) {
                 Some(VRFSlave { master_name: document.name.clone() });
         }
         common(wanted, &document.name, &document.common);
+    }
+    for document in config.documents::<BondConfig>() {
+        kind::bond(wanted, document);
+    }
+    for document in config.documents::<VethConfig>() {
+        kind::veth(wanted, document);
+    }
+    for document in config.documents::<WireguardConfig>() {
+        kind::wireguard(wanted, document);
     }
     let network = config.v1alpha1().and_then(|old| old.machine.as_ref()?.network.as_ref());
     let devices = network.into_iter().flat_map(|network| network.interfaces.iter().flatten());
@@ -76,7 +86,7 @@ pub(super) fn collect(config: &Config, wanted: &mut Wanted) {
 }
 
 /// The wish for a link that may exist already; what others said about it stays.
-fn physical<'a>(wanted: &'a mut Wanted, name: &str) -> &'a mut LinkSpecSpec {
+pub(super) fn physical<'a>(wanted: &'a mut Wanted, name: &str) -> &'a mut LinkSpecSpec {
     wanted.links.entry(name.to_owned()).or_insert_with(|| LinkSpecSpec {
         name: name.to_owned(),
         up: true,
@@ -85,7 +95,7 @@ fn physical<'a>(wanted: &'a mut Wanted, name: &str) -> &'a mut LinkSpecSpec {
     })
 }
 
-fn logical<'a>(wanted: &'a mut Wanted, name: &str, kind: &str) -> &'a mut LinkSpecSpec {
+pub(super) fn logical<'a>(wanted: &'a mut Wanted, name: &str, kind: &str) -> &'a mut LinkSpecSpec {
     let link = physical(wanted, name);
     link.logical = true;
     kind.clone_into(&mut link.kind);
@@ -98,7 +108,7 @@ fn vlan(id: u16, provider: bool) -> VLANSpec {
     VLANSpec { vlan_id: u32::from(id), vlan_protocol }
 }
 
-fn common(wanted: &mut Wanted, name: &str, common: &CommonLink) {
+pub(super) fn common(wanted: &mut Wanted, name: &str, common: &CommonLink) {
     let link = physical(wanted, name);
     link.up = common.up.unwrap_or(true);
     link.mtu = common.mtu;
@@ -193,7 +203,7 @@ fn add_route(wanted: &mut Wanted, link: &str, path: &Path) {
 }
 
 /// An address with its prefix length; one without is a prefix of its own.
-fn prefix(text: &str) -> Option<NetIpPrefix> {
+pub(super) fn prefix(text: &str) -> Option<NetIpPrefix> {
     if text.contains('/') {
         return text.parse().ok();
     }
@@ -219,6 +229,10 @@ fn old_device(wanted: &mut Wanted, device: &Device) {
             physical(wanted, port).bridge_slave =
                 Some(BridgeSlave { master_name: name.to_owned() });
         }
+    } else if let Some(bond) = &device.bond {
+        kind::old_bond(wanted, name, bond);
+    } else if let Some(wireguard) = &device.wireguard {
+        kind::old_wireguard(wanted, name, wireguard);
     } else if device.dummy.unwrap_or(false) {
         logical(wanted, name, "dummy");
     }
