@@ -10,7 +10,6 @@
 #[allow(dead_code, reason = "the tests of the cluster use more of it")]
 mod cluster;
 #[path = "../tests/cluster/process.rs"]
-#[allow(dead_code, reason = "the tests of the cluster use more of it")]
 mod process;
 #[path = "../tests/cluster/workload.rs"]
 #[allow(dead_code, reason = "the tests of the cluster use more of it")]

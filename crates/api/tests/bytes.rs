@@ -1,4 +1,6 @@
 //! Messages against bytes written by hand from the contract's field numbers.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![cfg(feature = "node")]
 
 use api::{common, cosi, machine};

@@ -1,5 +1,7 @@
 //! Connections to a real TLS server: who is trusted, what is sent along, and what a failure says.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
 use client::{CallError, Connection, ConnectionOptions, Endpoint, Named, Node, Trust};

@@ -24,6 +24,7 @@ pub mod volume;
 use ::runtime::controller::{RegisterError, Runtime};
 
 pub use node::{Mode, Node, Paths, Platform};
+pub(crate) use plain::Run;
 pub use plain::{Plain, plain};
 
 /// Adds the controllers of every domain.

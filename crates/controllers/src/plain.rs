@@ -3,6 +3,9 @@
 use ::runtime::controller::{Context, Controller, ControllerError, Input, Next, Output};
 use futures::future::BoxFuture;
 
+/// The function of a controller, which may keep something between its runs.
+pub(crate) type Run = Box<dyn FnMut(&Context) -> Result<Next, ControllerError> + Send>;
+
 /// A controller made of its declarations and one function.
 pub struct Plain<F> {
     name: &'static str,

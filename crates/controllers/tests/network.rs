@@ -1,6 +1,8 @@
 //! The network controllers against the kernel, in a network namespace of the test's own, set up
 //! as a container engine does.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use ::netlink::{Netlink, RouteTarget};

@@ -75,7 +75,7 @@ async fn a_single_member() {
     let log = std::fs::File::create(root.path().join("log")).unwrap();
     let mut command = Command::new(binary);
     command
-        .arg(format!("--name=one"))
+        .arg("--name=one")
         .arg(format!("--data-dir={}", root.path().join("data").display()))
         .arg(format!("--listen-client-urls={client_url}"))
         .arg(format!("--advertise-client-urls={client_url}"))

@@ -87,11 +87,11 @@ async fn family() -> Result<u16, rtnetlink::Error> {
     let question = GenlCtrl { cmd: GenlCtrlCmd::GetFamily, nlas: vec![name] };
     let answer = exchange(GenlMessage::from_payload(question), NLM_F_REQUEST | NLM_F_ACK).await?;
     let attributes = answer.into_iter().flat_map(|part| part.payload.nlas);
-    let id = attributes.filter_map(|attribute| match attribute {
+    let mut id = attributes.filter_map(|attribute| match attribute {
         GenlCtrlAttrs::FamilyId(id) => Some(id),
         _ => None,
     });
-    id.last().ok_or(rtnetlink::Error::RequestFailed)
+    id.next().ok_or(rtnetlink::Error::RequestFailed)
 }
 
 async fn exchange<T>(message: T, flags: u16) -> Result<Vec<T>, rtnetlink::Error>

@@ -1,5 +1,7 @@
 //! Against the kernel, in a network namespace that each test makes for itself.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use netlink::{Change, Events, Netlink, RouteTarget};

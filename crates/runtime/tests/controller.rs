@@ -1,5 +1,7 @@
 //! The controller runtime's promises: runs on change, back-off, isolation, checked outputs.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -15,10 +15,13 @@ pub const PERSISTENT: &str = "persistent";
 /// Who owns both: everything that changes them acts for this controller.
 pub const OWNER: &str = "config.AcquireController";
 
+/// The parsed form of a version of the active configuration.
+type Parsed = Option<(u64, Arc<Config>)>;
+
 /// The parsed form of the active configuration. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Active {
-    parsed: Arc<Mutex<Option<(u64, Arc<Config>)>>>,
+    parsed: Arc<Mutex<Parsed>>,
 }
 
 impl Active {

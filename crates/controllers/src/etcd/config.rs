@@ -8,8 +8,8 @@ use resource::etcd::{ArgValues, ConfigSpec};
 use resource::secrets::EtcdRootSpec;
 use resource::types::PemEncodedCertificateAndKey;
 
-use crate::kubernetes::config::{Run, derived};
-use crate::{Node, Plain};
+use crate::kubernetes::config::derived;
+use crate::{Node, Plain, Run};
 
 fn excluded(subnets: &[String]) -> (Vec<String>, Vec<String>) {
     let (exclude, valid): (Vec<String>, Vec<String>) =

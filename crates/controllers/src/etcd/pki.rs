@@ -2,15 +2,13 @@
 
 use std::os::unix::fs::chown;
 
-use ::runtime::controller::{Context, ControllerError, Input, Next, Output};
+use ::runtime::controller::{Context, Input, Next, Output};
 use resource::etcd::PKIStatusSpec;
 use resource::secrets::{EtcdCertsSpec, EtcdRootSpec};
 
 use super::{PKI_DIR, UID};
 use crate::files::atomic;
-use crate::{Node, Plain, plain};
-
-type Run = Box<dyn FnMut(&Context) -> Result<Next, ControllerError> + Send>;
+use crate::{Node, Plain, Run, plain};
 
 /// Writes etcd's certificates where it reads them.
 pub(super) fn controller(node: &Node) -> Plain<Run> {

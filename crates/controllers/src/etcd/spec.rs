@@ -9,7 +9,7 @@ use resource::network::{HostnameStatusSpec, NodeAddressSpec};
 use resource::types::NetIp;
 
 use crate::kubernetes::addresses::{NO_KUBERNETES_ROUTED, selected};
-use crate::{Plain, plain};
+use crate::{Plain, Run, plain};
 
 fn subnets(valid: &[String], exclude: &[String]) -> Vec<String> {
     valid.iter().cloned().chain(exclude.iter().map(|subnet| format!("!{subnet}"))).collect()
@@ -78,7 +78,7 @@ fn run(context: &Context) -> Result<Next, ControllerError> {
 }
 
 /// Makes etcd's specification.
-pub(super) fn controller() -> Plain<fn(&Context) -> Result<Next, ControllerError>> {
+pub(super) fn controller() -> Plain<Run> {
     plain(
         "etcd.SpecController",
         vec![
@@ -87,7 +87,7 @@ pub(super) fn controller() -> Plain<fn(&Context) -> Result<Next, ControllerError
             Input::weak::<NodeAddressSpec>("network").with_id(NO_KUBERNETES_ROUTED),
         ],
         vec![Output::exclusive::<SpecSpec>()],
-        run,
+        Box::new(run),
     )
 }
 

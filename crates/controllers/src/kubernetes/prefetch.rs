@@ -4,10 +4,9 @@ use ::config::view::View;
 use ::runtime::controller::{Context, ControllerError, Input, Next};
 use resource::config::MachineConfigSpec;
 
-use super::config::Run;
 use crate::config::active::{ACTIVE, NAMESPACE};
 use crate::images::Images;
-use crate::{Node, Plain, plain};
+use crate::{Node, Plain, Run, plain};
 
 /// The images in the order in which they are needed; those of one step are fetched at once.
 fn steps(view: View<'_>) -> Vec<Vec<String>> {

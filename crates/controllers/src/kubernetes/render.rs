@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 use super::object;
 use crate::files::atomic;
 use crate::secrets::kubernetes::bundle;
-use crate::{Node, Paths, Plain, plain};
+use crate::{Node, Paths, Plain, Run, plain};
 
 /// A file could not be given to the pod that reads it.
 #[derive(Debug, thiserror::Error)]
@@ -248,8 +248,6 @@ fn configs(context: &Context, paths: &Paths) -> Result<Next, ControllerError> {
     })?;
     Ok(Next::OnChange)
 }
-
-type Run = Box<dyn FnMut(&Context) -> Result<Next, ControllerError> + Send>;
 
 /// The controllers of this module.
 pub(crate) fn controllers(node: &Node) -> [Plain<Run>; 2] {

@@ -19,9 +19,7 @@ use resource::v1alpha1::ServiceSpec;
 
 use super::api::{Clients, ready};
 use super::object;
-use crate::{Node, Plain, plain};
-
-type Run = Box<dyn FnMut(&Context) -> Result<Next, ControllerError> + Send>;
+use crate::{Node, Plain, Run, plain};
 
 fn volumes(volumes: &[resource::k8s::ExtraVolume]) -> Vec<ExtraVolume> {
     let volume = |volume: &resource::k8s::ExtraVolume| ExtraVolume {

@@ -47,7 +47,7 @@ struct Services {
 
 /// What the resource of a service says; `None` while it has not been started.
 fn service_spec(service: &Service) -> Option<ServiceSpec> {
-    (service.state == State::Running).then(|| ServiceSpec {
+    (service.state == State::Running).then_some(ServiceSpec {
         running: true,
         healthy: service.health.healthy,
         unknown: service.health.unknown,

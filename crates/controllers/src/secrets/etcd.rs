@@ -15,8 +15,7 @@ use super::os::{clock, is_synced};
 use super::renew::Renewal;
 use super::sans::fqdn;
 use crate::kubernetes::addresses::NO_KUBERNETES_ACCUMULATIVE;
-use crate::kubernetes::config::Run;
-use crate::{Node, Paths, Plain, plain};
+use crate::{Node, Paths, Plain, Run, plain};
 
 /// The names that etcd's server and peer certificates carry.
 fn names(hostname: &HostnameStatusSpec, addresses: &NodeAddressSpec) -> Wanted {

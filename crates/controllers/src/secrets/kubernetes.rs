@@ -21,8 +21,7 @@ use super::os::{clock, is_synced};
 use super::renew::Renewal;
 use super::sans::fqdn;
 use crate::kubernetes::addresses::NO_KUBERNETES_ACCUMULATIVE;
-use crate::kubernetes::config::Run;
-use crate::{Node, Paths, Plain, plain};
+use crate::{Node, Paths, Plain, Run, plain};
 
 /// A year of 365 days, in seconds.
 const YEAR: i64 = 365 * 24 * pki::HOUR;

@@ -67,6 +67,8 @@ fn settled(spec: &AddressSpecSpec, found: &AddressStatusSpec) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use resource::enums::AddressFlags;
     use resource::network::LinkStatusSpec;
 
@@ -86,7 +88,7 @@ mod tests {
         };
         let add = AddressStep::Add { index: 2, spec: spec.clone() };
         let none = BTreeMap::new();
-        assert_eq!(addresses(&[(&spec, false)], &none, &links), [add.clone()]);
+        assert_eq!(addresses(&[(&spec, false)], &none, &links), from_ref(&add));
         assert!(addresses(&[(&spec, true)], &none, &links).is_empty());
         let mut there = AddressStatusSpec {
             address: spec.address,

@@ -87,6 +87,8 @@ fn settled(spec: &RouteSpecSpec, found: &RouteStatusSpec, link: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use resource::enums::{Family, RouteProtocol, RouteType, RoutingTable};
     use resource::network::LinkStatusSpec;
 
@@ -109,7 +111,7 @@ mod tests {
             ..RouteSpecSpec::default()
         };
         let add = RouteStep::Add { spec: spec.clone(), link: 2, hops: Vec::new() };
-        assert_eq!(routes(&[(&spec, false)], &BTreeMap::new(), &links), [add.clone()]);
+        assert_eq!(routes(&[(&spec, false)], &BTreeMap::new(), &links), from_ref(&add));
         let mut found = RouteStatusSpec {
             out_link_index: 2,
             r#type: RouteType::UNICAST,

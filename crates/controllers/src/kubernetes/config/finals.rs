@@ -5,9 +5,8 @@ use manifests::control_plane::{self, ApiServer, ControllerManager};
 use resource::k8s::{APIServerConfigSpec, ControllerManagerConfigSpec, SchedulerConfigSpec};
 use resource::secrets::KubernetesRootSpec;
 
-use super::Run;
 use crate::kubernetes::kubelet::values;
-use crate::{Plain, plain};
+use crate::{Plain, Run, plain};
 
 const NAMESPACE: &str = "controlplane";
 

@@ -20,9 +20,7 @@ use resource::Spec;
 use resource::config::MachineConfigSpec;
 
 use crate::config::active::{ACTIVE, Active, NAMESPACE};
-use crate::{Node, Plain, plain};
-
-pub(crate) type Run = Box<dyn FnMut(&Context) -> Result<Next, ControllerError> + Send>;
+use crate::{Node, Plain, Run, plain};
 
 /// A controller that keeps one resource as a function of the configuration says.
 pub(crate) fn derived<S: Spec>(

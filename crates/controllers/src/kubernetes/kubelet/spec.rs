@@ -13,9 +13,7 @@ use resource::k8s::{
 use resource::types::NetIp;
 
 use crate::kubernetes::object;
-use crate::{Node, Plain, plain};
-
-type Run = Box<dyn FnMut(&Context) -> Result<Next, ControllerError> + Send>;
+use crate::{Node, Plain, Run, plain};
 
 /// Arguments of a resource as lists of values.
 pub(crate) fn values(arguments: &BTreeMap<String, ArgValues>) -> BTreeMap<String, Vec<String>> {

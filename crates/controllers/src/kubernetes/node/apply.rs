@@ -19,8 +19,7 @@ use resource::secrets::KubernetesCertsSpec;
 use serde_json::{Map, Value, json};
 
 use crate::kubernetes::api::{Clients, Follower, Selection};
-use crate::kubernetes::config::Run;
-use crate::{Node, Plain, plain};
+use crate::{Node, Plain, Run, plain};
 
 const OWNED_LABELS: &str = "talos.dev/owned-labels";
 const OWNED_ANNOTATIONS: &str = "talos.dev/owned-annotations";

@@ -340,9 +340,9 @@ async fn everything_up(node: &Node) {
     loop {
         changes.borrow_and_update();
         let services = node.services.list();
-        let up = |id: &&str| services.iter().any(|service| service.id == **id && service.is_up());
+        let up = |id: &str| services.iter().any(|service| service.id == id && service.is_up());
         let settled = |service: &Arc<Service>| service.is_up() || service.state.is_ended();
-        if required(machine_type(node)).iter().all(|id| up(&id)) && services.iter().all(settled) {
+        if required(machine_type(node)).iter().all(|id| up(id)) && services.iter().all(settled) {
             return;
         }
         if changes.changed().await.is_err() {
