@@ -102,7 +102,9 @@ pub(crate) fn receive(
         let mut header = libc::CMSG_FIRSTHDR(&raw const message);
         while let Some(found) = header.as_ref() {
             let before = usize::try_from(libc::CMSG_LEN(0)).unwrap_or_default();
-            let length = found.cmsg_len.saturating_sub(before);
+            #[allow(clippy::useless_conversion, reason = "the C libraries differ in the type")]
+            let whole = usize::try_from(found.cmsg_len).unwrap_or_default();
+            let length = whole.saturating_sub(before);
             let data = std::slice::from_raw_parts(libc::CMSG_DATA(header).cast_const(), length);
             control(Control { kind: (found.cmsg_level, found.cmsg_type), data });
             header = libc::CMSG_NXTHDR(&raw const message, header);
