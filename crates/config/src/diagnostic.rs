@@ -32,11 +32,11 @@ impl Diagnostic {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        let mut out = format!("{word}: {}\n", self.message.trim_end());
+        let mut out = format!("{word}: {}\n", shortened(self.message.trim_end()));
         let line = self.at.and_then(|at| source.lines().nth(at.line.checked_sub(1)? as usize));
         if let (Some(at), Some(line)) = (self.at, line) {
             let margin = at.line.to_string().len();
-            let column = at.column.saturating_sub(1) as usize;
+            let (line, column) = excerpt(line, at.column.saturating_sub(1) as usize);
             let rest: String = line.chars().skip(column).collect();
             let word = rest.find([':', ' ', ',', '}', ']']).unwrap_or(rest.len());
             let carets = "^".repeat(rest.get(..word).map_or(1, |w| w.chars().count()).max(1));
@@ -54,6 +54,33 @@ impl Diagnostic {
         }
         out
     }
+}
+
+/// The most characters of a message that are shown: a value in it may be a whole file.
+const LONGEST: usize = 1000;
+
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}… ({} bytes)", &message[..end], message.len()),
+        None => message.to_owned(),
+    }
+}
+
+/// The most characters of a line that are shown.
+const WIDTH: usize = 160;
+
+/// The part of a line around a column, and the column within that part.
+fn excerpt(line: &str, column: usize) -> (String, usize) {
+    if line.chars().nth(WIDTH).is_none() {
+        return (line.to_owned(), column);
+    }
+    let start = column.saturating_sub(WIDTH / 2);
+    let mut rest = line.chars().skip(start);
+    let mut part: String = rest.by_ref().take(WIDTH).collect();
+    if rest.next().is_some() {
+        part.push('…');
+    }
+    if start == 0 { (part, column) } else { (format!("…{part}"), column - start + 1) }
 }
 
 /// The most diagnostics of one text: who makes more mistakes has another file in mind.
@@ -84,6 +111,11 @@ pub fn of_load(errors: &LoadErrors) -> Vec<Diagnostic> {
     out
 }
 
+/// A message about a document; one that does not say what it is has no identity.
+fn about(identity: &str, message: &str) -> String {
+    if identity.is_empty() { message.to_owned() } else { format!("{identity}: {message}") }
+}
+
 /// The diagnostics of one error, as many as are left.
 fn of_load_error(error: &LoadError, left: usize) -> Vec<Diagnostic> {
     if left == 0 {
@@ -97,13 +129,13 @@ fn of_load_error(error: &LoadError, left: usize) -> Vec<Diagnostic> {
     let identity = identity.trim_matches('/');
     let unknown_key = |(key, at): &(String, Position)| {
         let help = nearest(key).map(|name| format!("did you mean {name:?}?"));
-        plain(format!("{identity}: unknown key {key:?}"), Some(*at), help)
+        plain(about(identity, &format!("unknown key {key:?}")), Some(*at), help)
     };
     match cause {
         DocumentError::Types { errors, unknown } => {
             let types = errors
                 .iter()
-                .map(|error| plain(format!("{identity}: {}", error.message), Some(error.at), None));
+                .map(|error| plain(about(identity, &error.message), Some(error.at), None));
             types.chain(unknown.iter().map(unknown_key)).take(left).collect()
         }
         DocumentError::UnknownKeys { places, .. } => {
@@ -112,11 +144,15 @@ fn of_load_error(error: &LoadError, left: usize) -> Vec<Diagnostic> {
         DocumentError::NotRegistered { kind, .. } => {
             let kinds = crate::catalog::KINDS.iter().map(|info| info.kind);
             let help = closest(kind, kinds).map(|name| format!("did you mean {name:?}?"));
-            vec![plain(format!("{identity}: {cause}"), error.position(), help)]
+            vec![plain(about(identity, &cause.to_string()), error.position(), help)]
         }
         DocumentError::MissingKind | DocumentError::MissingApiVersion => {
             let help = "a document begins with apiVersion and kind, or with version: v1alpha1 and machine or cluster";
-            vec![plain(format!("{identity}: {cause}"), error.position(), Some(help.to_owned()))]
+            vec![plain(
+                about(identity, &cause.to_string()),
+                error.position(),
+                Some(help.to_owned()),
+            )]
         }
     }
 }

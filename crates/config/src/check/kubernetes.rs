@@ -1,7 +1,5 @@
 //! Checks of the kinds that configure Kubernetes.
 
-use std::net::IpAddr;
-
 use super::named;
 use crate::document::Validate;
 use crate::field::Field;
@@ -408,9 +406,6 @@ impl Validate for KubeNetworkConfig {
                 findings.error(name, format!("{name} must be from 1 to {most}"));
             }
         }
-        if !self.dns_domain.is_empty() && !shared::is_dns_name(&self.dns_domain) {
-            findings.error("dnsDomain", format!("{:?} is not a valid DNS name", self.dns_domain));
-        }
         let pods = Self::subnets(&self.pod_subnets, "podSubnets", findings);
         let services = Self::subnets(&self.service_subnets, "serviceSubnets", findings);
         for prefix in &pods {
@@ -459,9 +454,6 @@ impl Validate for KubeletConfig {
     fn validate(&self, findings: &mut Findings) {
         image(&self.image, findings);
         shared::kubelet_config(&self.config, "config", findings);
-        for address in self.cluster_dns.iter().filter(|text| text.parse::<IpAddr>().is_err()) {
-            findings.error("clusterDNS", format!("clusterDNS {address:?} is not an IP address"));
-        }
     }
 
     fn conflicts(&self, legacy: &V1Alpha1, findings: &mut Findings) {

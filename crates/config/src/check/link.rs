@@ -51,14 +51,6 @@ impl CommonLink {
                     ),
                 );
             }
-            if route.destination.is_unset() && route.gateway.is_unset() {
-                findings.error(
-                    &path,
-                    format!(
-                        "{prefix}routes[{number}]: either destination or gateway must be specified"
-                    ),
-                );
-            }
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::kinds::network::{
     AutoHostname, BgpInstanceConfig, BgpNeighbor, BlackholeRouteConfig, ClientIdentifier,
     Dhcpv4Config, Dhcpv6Config, DnsProtocol, HcloudVipConfig, HostnameConfig, HttpProbeConfig,
     KubeSpanConfig, KubeSpanEndpointsConfig, Layer2VipConfig, NetworkDefaultActionConfig,
-    NetworkRuleConfig, ResolverConfig, RoutingRuleAction, RoutingRuleConfig, RuleProtocol,
-    StaticHostConfig, TcpProbeConfig, TimeSyncConfig,
+    NetworkRuleConfig, ResolverConfig, RoutingRuleAction, RoutingRuleConfig, StaticHostConfig,
+    TcpProbeConfig, TimeSyncConfig,
 };
 use crate::scalar::{Duration, Prefix, RoutingTable};
 use crate::v1alpha1::V1Alpha1;
@@ -379,9 +379,6 @@ impl Validate for NetworkRuleConfig {
                 findings
                     .error("portSelector.ports", format!("port ranges {left} and {right} overlap"));
             }
-        }
-        if self.port_selector.protocol == RuleProtocol::Unset {
-            findings.error("portSelector.protocol", "portSelector.protocol is required");
         }
         for (number, source) in self.ingress.iter().enumerate() {
             if source.subnet.is_unset() {

@@ -235,11 +235,5 @@ impl Validate for ExtensionServiceConfig {
                 );
             }
         }
-        for variable in self.environment.iter().filter(|text| !text.contains('=')) {
-            findings.error(
-                "environment",
-                format!("environment variable {variable:?} must be NAME=value"),
-            );
-        }
     }
 }

@@ -11,8 +11,8 @@ use crate::kinds::storage::{
     Encryption, ExistingVolumeConfig, ExternalFilesystem, ExternalVolumeConfig,
     FilesystemScrubConfig, FilesystemTrimConfig, FilesystemType, LogicalVolumeType,
     LvmLogicalVolumeConfig, LvmVolumeGroupConfig, MemberProvisioning, Provisioning,
-    RaidArrayConfig, RaidLevel, RawVolumeConfig, SwapVolumeConfig, UserVolumeConfig, VolumeConfig,
-    VolumeType, VolumeUpkeep, ZswapConfig,
+    RaidArrayConfig, RawVolumeConfig, SwapVolumeConfig, UserVolumeConfig, VolumeConfig, VolumeType,
+    VolumeUpkeep, ZswapConfig,
 };
 use crate::scalar::{ByteSize, Duration, Size};
 use crate::v1alpha1::V1Alpha1;
@@ -389,9 +389,6 @@ impl Validate for LvmLogicalVolumeConfig {
 impl Validate for RaidArrayConfig {
     fn validate(&self, findings: &mut Findings) {
         device_name(&self.name, 32, findings);
-        if self.level == RaidLevel::Unset {
-            findings.error("level", "level must be specified: raid1");
-        }
         self.provisioning.check(findings);
     }
 }
