@@ -42,13 +42,18 @@ impl Lint {
         match self.path.as_str() {
             _ if self.instead.is_empty() => "no document takes it",
             "machine.network.interfaces" => {
-                "one of them has no document that says the same, and a part of them would mean another thing"
+                "one of them has no document that says the same (a selector that may find several links, an address of Equinix Metal), and a part of them would mean another thing"
             }
             "machine.kubelet" => "further mounts and the manifests directory have no document",
             "machine.install" => {
                 "kernel arguments, extensions and the flag for old firmware have no document"
             }
-            "machine.files" => "files that are appended to or lie below /var have no document",
+            "machine.files" => {
+                "files that are appended to, lie below /var or belong to the system have no document"
+            }
+            "machine.disks" => {
+                "a user volume has a partition and a place of its own, where what is on the old ones would not be found"
+            }
             "cluster.apiServer" | "cluster.controllerManager" | "cluster.scheduler" => {
                 "volumes and some arguments have no document"
             }

@@ -19,6 +19,7 @@ pub use control_plane::{
 pub use host::{HostDns, Hostname, KubeSpan, Nameserver, TimeSync};
 pub use kubelet::{Kubelet, Node};
 pub use machine::{ApiAccess, Install, LogDestination, MachineType, PemPair};
+pub(crate) use registry::CRI_CUSTOMIZATION;
 pub use registry::{RegistryAuth, RegistryMirror, RegistryTls};
 
 use crate::Config;

@@ -191,10 +191,11 @@ cluster: {}
     // One that no document can say keeps all of them.
     for part in [
         "deviceSelector: {driver: virtio}",
-        "interface: x, ignore: true",
+        "deviceSelector: {permanentAddr: '02:00:*'}",
+        "deviceSelector: {busPath: '00:03.0'}, vlans: [{vlanId: 5}]",
         "interface: x, vip: {ip: 10.0.0.1, equinixMetal: {apiToken: t}}",
     ] {
-        let other = text.replace("interface: dummy0", part);
+        let other = text.replace("interface: dummy0, dummy: true", part);
         let old = config::load(other.as_bytes()).expect("loads");
         let kept = fix(&old);
         let interfaces = |config: &config::Config| {
@@ -203,4 +204,63 @@ cluster: {}
         };
         assert_eq!(interfaces(&kept), interfaces(&old), "{part}");
     }
+}
+
+/// A selector that finds one link becomes an alias; a link that is to be ignored has no document beside those that do.
+#[test]
+fn selected_links_become_aliases() {
+    let text = "\
+version: v1alpha1
+machine:
+  type: worker
+  token: t
+  ca: {crt: YQ==, key: ''}
+  network:
+    interfaces:
+      - {interface: nic0, ignore: true}
+      - deviceSelector: {permanentAddr: '02:00:00:00:00:01', driver: 'virtio*', physical: true}
+        dhcp: true
+      - deviceSelector: {busPath: '0000:00:03.0'}
+        addresses: [10.5.0.9/24]
+cluster: {}
+";
+    let old = config::load(text.as_bytes()).expect("loads");
+    let new = fix(&old);
+    assert_eq!(lint(&new), [], "{}", new.encode());
+    assert_eq!(new.view().implicit_dhcp(), old.view().implicit_dhcp());
+    let report = validate(&new, config::validate::Options::local(Mode::Metal));
+    assert!(report.is_valid(), "{}\n{}", report.message, new.encode());
+    insta::assert_snapshot!("aliases", new.encode());
+}
+
+/// Files that documents can say become such, the others stay; what containerd reads is the same.
+#[test]
+fn files_become_documents() {
+    let text = "\
+version: v1alpha1
+machine:
+  type: worker
+  token: t
+  ca: {crt: YQ==, key: ''}
+  files:
+    - {path: /etc/cri/conf.d/20-customization.part, op: create, permissions: 0o600, content: 'a = 1'}
+    - {path: /etc/nfsmount.conf, op: overwrite, permissions: 0o640, content: 'b'}
+    - {path: /etc/multipath/x.conf, op: overwrite, permissions: 0o640, content: 'c'}
+    - {path: /etc/multipath/x.conf, op: append, permissions: 0o640, content: 'c'}
+    - {path: /etc/hosts, op: overwrite, permissions: 0o644, content: 'd'}
+    - {path: /var/lib/x, op: create, permissions: 0o644, content: 'e'}
+cluster: {}
+";
+    let old = config::load(text.as_bytes()).expect("loads");
+    let new = fix(&old);
+    let report = validate(&new, config::validate::Options::local(Mode::Metal));
+    assert!(report.is_valid(), "{}\n{}", report.message, new.encode());
+    let contents = |config: &config::Config| -> Vec<String> {
+        config.view().cri_customizations().into_values().collect()
+    };
+    assert_eq!(contents(&new), contents(&old));
+    let left: Vec<_> = lint(&new).iter().map(|lint| (lint.path.clone(), lint.stays())).collect();
+    assert_eq!(left.len(), 1);
+    assert!(left[0].1.contains("appended to"), "{left:?}");
+    insta::assert_snapshot!("files", new.encode());
 }

@@ -8,10 +8,13 @@ use crate::document::Document;
 use crate::kinds::network::{
     BondConfig, BridgeConfig, BridgeStp, BridgeVlanFilter, ClientIdentifier, CommonLink,
     Dhcpv4Config, Dhcpv6Config, DummyLinkConfig, HcloudVipConfig, Layer2VipConfig, LinkAddress,
-    LinkConfig, LinkRoute, VlanConfig, WireguardConfig, WireguardPeer,
+    LinkAliasConfig, LinkConfig, LinkRoute, LinkSelector, VlanConfig, WireguardConfig,
+    WireguardPeer,
 };
-use crate::scalar::{Address, Prefix};
-use crate::v1alpha1::{Bond, Bridge, Device, DhcpOptions, Network, Route, Vip, Wireguard};
+use crate::scalar::{Address, Expression, Prefix};
+use crate::v1alpha1::{
+    Bond, Bridge, Device, DeviceSelector, DhcpOptions, Network, Route, Vip, Wireguard,
+};
 use crate::{List, conflict};
 
 type Documents = Vec<Box<dyn Document>>;
@@ -29,8 +32,36 @@ impl Fixer<'_> {
         }
         let mut made = Documents::new();
         for device in &network.interfaces {
-            let Some(documents) = device.as_ref().and_then(self::device) else { return };
+            let Some(device) = device else { return };
+            if device.ignore.unwrap_or(false) {
+                continue;
+            }
+            let name = match &device.device_selector {
+                None => device.interface.clone(),
+                Some(selector) => {
+                    let taken = |name: &str| {
+                        network.interfaces.iter().flatten().any(|other| other.interface == name)
+                            || self
+                                .documents
+                                .iter()
+                                .chain(&made)
+                                .any(|document| document.name() == name)
+                    };
+                    let free = (0..).map(|number| format!("nic{number}")).find(|name| !taken(name));
+                    let Some(alias) = free.and_then(|name| alias(device, selector, name)) else {
+                        return;
+                    };
+                    let name = alias.name.clone();
+                    made.push(Box::new(alias));
+                    name
+                }
+            };
+            let Some(documents) = self::device(device, name) else { return };
             made.extend(documents);
+        }
+        // Links without a document are left alone only beside links that have one.
+        if made.is_empty() && !network.interfaces.is_empty() {
+            return;
         }
         network.interfaces = List::default();
         self.documents.extend(made);
@@ -38,15 +69,11 @@ impl Fixer<'_> {
 }
 
 /// The documents of a device, when there are such that say the same.
-fn device(device: &Device) -> Option<Documents> {
-    let plain = !device.interface.is_empty()
-        && device.device_selector.is_none()
-        && device.bridge_port.is_none()
-        && !device.ignore.unwrap_or(false);
-    if !plain {
+fn device(device: &Device, name: String) -> Option<Documents> {
+    if name.is_empty() || device.bridge_port.is_some() {
         return None;
     }
-    let name = device.interface.clone();
+    let link = name.clone();
     let common = common(&device.addresses, &device.cidr, &device.routes, device.mtu)?;
     let mut out = Documents::new();
     match (&device.bond, &device.bridge, &device.wireguard, device.dummy.unwrap_or(false)) {
@@ -61,8 +88,8 @@ fn device(device: &Device) -> Option<Documents> {
         }
         _ => return None,
     }
-    dhcp(&device.interface, device.dhcp, device.dhcp_options.as_ref(), &mut out);
-    vip(&device.interface, device.vip.as_ref(), &mut out)?;
+    dhcp(&link, device.dhcp, device.dhcp_options.as_ref(), &mut out);
+    vip(&link, device.vip.as_ref(), &mut out)?;
     for vlan in &device.vlans {
         let vlan = vlan.as_ref()?;
         let name = format!("{}.{}", device.interface, vlan.vlan_id);
@@ -78,6 +105,36 @@ fn device(device: &Device) -> Option<Documents> {
         vip(&name, vlan.vip.as_ref(), &mut out)?;
     }
     Some(out)
+}
+
+/// Another name for the link that a selector finds, when that is certainly one plain link: what is built on it is
+/// called after its own name.
+fn alias(device: &Device, selector: &DeviceSelector, name: String) -> Option<LinkAliasConfig> {
+    let exact = |text: &str| !text.is_empty() && !text.contains(['*', '?', '[', '\\']);
+    let unique = exact(&selector.permanent_addr) || exact(&selector.bus_path);
+    let plain = device.interface.is_empty()
+        && device.vlans.is_empty()
+        && device.bond.is_none()
+        && device.bridge.is_none()
+        && device.wireguard.is_none()
+        && !device.dummy.unwrap_or(false);
+    if !unique || !plain || selector.physical == Some(false) {
+        return None;
+    }
+    let fields = [
+        ("mac(link.permanent_addr)", &selector.permanent_addr),
+        ("mac(link.hardware_addr)", &selector.hardware_addr),
+        ("link.bus_path", &selector.bus_path),
+        ("link.pciid", &selector.pci_id),
+        ("link.driver", &selector.driver),
+    ];
+    let given = fields.into_iter().filter(|(_, pattern)| !pattern.is_empty());
+    let parts = given.map(|(field, pattern)| match exact(pattern) {
+        true => format!("{field} == {pattern:?}"),
+        false => format!("glob({pattern:?}, {field})"),
+    });
+    let condition = Expression(parts.collect::<Vec<_>>().join(" && "));
+    Some(LinkAliasConfig { name, selector: LinkSelector { condition } })
 }
 
 /// The items that were made, as a list that is given only when there are some.

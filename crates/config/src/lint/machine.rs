@@ -1,23 +1,25 @@
 //! Rewrites `machine:` apart from Kubernetes.
 
 use super::Fixer;
+use crate::document::Validate;
 use crate::field::Field;
+use crate::finding::Findings;
 use crate::kinds::kubernetes::CertificateAndKey;
 use crate::kinds::network::{
     AutoHostname, HostnameConfig, KubeSpanConfig, Nameserver, Ntp, Ptp, ResolverConfig,
     ResolverHostDns, SearchDomains, StaticHostConfig, TimeSyncConfig,
 };
 use crate::kinds::registry::{
-    CriBaseRuntimeSpecConfig, ImageCacheConfig, LocalImageCache, RegistryAuthConfig,
-    RegistryEndpoint, RegistryMirrorConfig, RegistryTlsConfig,
+    CriBaseRuntimeSpecConfig, CriCustomizationConfig, ImageCacheConfig, LocalImageCache,
+    RegistryAuthConfig, RegistryEndpoint, RegistryMirrorConfig, RegistryTlsConfig,
 };
 use crate::kinds::runtime::{
-    EnvironmentConfig, InstallProvisioning, Installer, KernelModuleConfig, SysctlConfig,
-    SysfsConfig, UdevRulesConfig, UnattendedInstallConfig,
+    EnvironmentConfig, EtcFileConfig, InstallProvisioning, Installer, KernelModuleConfig,
+    SysctlConfig, SysfsConfig, UdevRulesConfig, UnattendedInstallConfig,
 };
 use crate::kinds::storage::{DiskSelector, Encryption, VolumeConfig, VolumeKey, VolumeTpmKey};
-use crate::scalar::{Duration, Expression};
-use crate::v1alpha1::{DiskEncryption, Install, Machine, Network};
+use crate::scalar::{Duration, Expression, FileMode};
+use crate::v1alpha1::{DiskEncryption, File, Install, Machine, Network};
 
 impl Fixer<'_> {
     pub(super) fn machine(&mut self) {
@@ -27,6 +29,7 @@ impl Fixer<'_> {
         self.registries(&mut machine);
         self.installation(&mut machine);
         self.encryption(&mut machine);
+        self.files(&mut machine);
         if let Some(features) = &mut machine.features {
             features.rbac = None;
             features.apid_check_ext_key_usage = None;
@@ -249,6 +252,50 @@ impl Fixer<'_> {
             self.add(document);
         }
         machine.install = None;
+    }
+
+    /// Rewrites the files that documents can say, each by itself.
+    fn files(&mut self, machine: &mut Machine) {
+        let files = std::mem::take(&mut machine.files);
+        let mut kept = Vec::new();
+        for file in &files {
+            let of = |path: &str| files.iter().flatten().filter(|file| file.path == path).count();
+            // Several entries for one path are carried out one after the other.
+            let done = file.as_ref().is_some_and(|file| of(&file.path) == 1 && self.file(file));
+            if !done {
+                kept.push(file.clone());
+            }
+        }
+        if !kept.is_empty() {
+            machine.files = kept.into();
+        }
+    }
+
+    fn file(&mut self, file: &File) -> bool {
+        if file.path == crate::view::CRI_CUSTOMIZATION {
+            // The old part is called `customization`; this name has the same place among others.
+            let name = "customization-0".to_owned();
+            if self.has_named::<CriCustomizationConfig>(&name) {
+                return false;
+            }
+            self.add(CriCustomizationConfig { name, content: file.content.clone() });
+            return true;
+        }
+        let Some(name) = file.path.strip_prefix("/etc/").filter(|_| file.op == "overwrite") else {
+            return false;
+        };
+        let (name, mode) = (name.to_owned(), file.permissions);
+        if mode == FileMode::default() || self.has_named::<EtcFileConfig>(&name) {
+            return false;
+        }
+        let document = EtcFileConfig { name, mode, contents: file.content.clone() };
+        let mut findings = Findings::default();
+        Validate::validate(&document, &mut findings);
+        let fits = findings.errors().next().is_none();
+        if fits {
+            self.add(document);
+        }
+        fits
     }
 
     fn encryption(&mut self, machine: &mut Machine) {

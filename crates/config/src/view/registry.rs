@@ -8,6 +8,9 @@ use crate::kinds::registry::{
     RegistryTlsConfig,
 };
 
+/// Where the old list of files has the part of containerd's configuration for CRI.
+pub(crate) const CRI_CUSTOMIZATION: &str = "/etc/cri/conf.d/20-customization.part";
+
 /// The mirrors of a registry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegistryMirror {
@@ -140,7 +143,7 @@ impl View<'_> {
     pub fn cri_customizations(&self) -> BTreeMap<String, String> {
         let files =
             self.legacy_machine().into_iter().flat_map(|machine| machine.files.iter().flatten());
-        let old = files.filter(|file| file.path == "/etc/cri/conf.d/20-customization.part");
+        let old = files.filter(|file| file.path == CRI_CUSTOMIZATION);
         let mut all: BTreeMap<String, String> =
             old.map(|file| ("customization".to_owned(), file.content.clone())).collect();
         let documents = self.config.documents::<CriCustomizationConfig>();
