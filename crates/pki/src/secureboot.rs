@@ -3,6 +3,10 @@
 //! A variable such as `PK.auth` is a list of certificates with a signature over the list, the name of
 //! the variable and a time. It is only bytes here: who writes it into a machine is somebody else.
 
+mod known;
+
+pub use known::{MICROSOFT, well_known};
+
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 use crate::{
@@ -30,6 +34,15 @@ const PKCS7: Guid =
 
 /// Kept without power, seen before and after the start of the system, written only with a newer signature.
 const ATTRIBUTES: u32 = 0x1 | 0x2 | 0x4 | 0x20;
+
+/// A certificate in a variable, and who put it there.
+#[derive(Clone, Debug)]
+pub struct Trusted {
+    /// The identifier of whoever may take it out again.
+    pub owner: Guid,
+    /// The certificate.
+    pub certificate: Certificate,
+}
 
 const fn guid(first: u32, second: u16, third: u16, rest: [u8; 8]) -> Guid {
     let ([a, b, c, d], [e, f], [g, h]) =
@@ -104,17 +117,13 @@ pub enum SecureBootError {
     },
 }
 
-/// Lists of certificates, one list for each, owned by `owner`.
+/// Lists of certificates, one list for each.
 ///
 /// # Errors
 /// When a certificate is longer than the format can say.
-fn signature_lists(
-    variable: Variable,
-    certificates: &[Certificate],
-    owner: Guid,
-) -> Result<Vec<u8>, SecureBootError> {
+fn signature_lists(variable: Variable, trusted: &[Trusted]) -> Result<Vec<u8>, SecureBootError> {
     let mut out = Vec::new();
-    for certificate in certificates {
+    for Trusted { owner, certificate } in trusted {
         let content = certificate.der();
         let length = |bytes: usize| {
             let variable = variable.name();
@@ -124,7 +133,7 @@ fn signature_lists(
         out.extend_from_slice(&length(28 + 16 + content.len())?.to_le_bytes());
         out.extend_from_slice(&0_u32.to_le_bytes());
         out.extend_from_slice(&length(16 + content.len())?.to_le_bytes());
-        out.extend_from_slice(&owner);
+        out.extend_from_slice(owner);
         out.extend_from_slice(content);
     }
     Ok(out)
@@ -165,8 +174,7 @@ fn signed_content(variable: Variable, time: [u8; 16], content: &[u8]) -> Vec<u8>
 /// When the signer has no RSA key or the key does not sign.
 pub fn authenticated(
     variable: Variable,
-    certificates: &[Certificate],
-    owner: Guid,
+    trusted: &[Trusted],
     signer: &Identity,
     now: i64,
 ) -> Result<Vec<u8>, SecureBootError> {
@@ -174,7 +182,7 @@ pub fn authenticated(
     if signer.key.algorithm() != Algorithm::Rsa4096 {
         return Err(SecureBootError::NotRsa { variable: name });
     }
-    let content = signature_lists(variable, certificates, owner)?;
+    let content = signature_lists(variable, trusted)?;
     let time = firmware_time(now);
     let signature =
         signer.key.sign(&signed_content(variable, time, &content)).map_err(|source| {

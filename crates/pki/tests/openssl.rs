@@ -245,7 +245,7 @@ fn a_bundle_reads_back_what_it_writes() {
 /// The variables of secure boot: the signature of each covers name, vendor, attributes, time and content.
 #[test]
 fn firmware_variables_are_signed() {
-    use pki::secureboot::{Variable, authenticated};
+    use pki::secureboot::{Trusted, Variable, authenticated};
     let directory = tempfile::tempdir().unwrap();
     let validity = Validity::starting(now(), 3600);
     let leaf = Leaf::new(&[], validity).common_name("Test UKI Signing Key");
@@ -267,8 +267,8 @@ fn firmware_variables_are_signed() {
         (Variable::KeyExchangeKey, global),
         (Variable::Database, database),
     ] {
-        let certificates = [certificate.clone()];
-        let file = authenticated(variable, &certificates, [7; 16], &signer, now()).unwrap();
+        let trusted = [Trusted { owner: [7; 16], certificate: certificate.clone() }];
+        let file = authenticated(variable, &trusted, &signer, now()).unwrap();
         let length = u32::from_le_bytes(file[16..20].try_into().unwrap()) as usize;
         let (signed_data, list) = (&file[40..16 + length], &file[16 + length..]);
         let der = certificate.der();
@@ -323,8 +323,71 @@ fn firmware_variables_are_signed() {
     }
     let ed25519 = PrivateKey::generate(Algorithm::Ed25519).unwrap();
     let other = Identity::self_signed(ed25519, &leaf, &mut System).unwrap();
-    let refused = authenticated(Variable::Database, &[], [0; 16], &other, now());
+    let refused = authenticated(Variable::Database, &[], &other, now());
     assert!(refused.unwrap_err().to_string().contains("RSA keys only"));
+}
+
+/// The well-known certificates are the ones that were published, by subject and fingerprint as OpenSSL prints them.
+#[test]
+fn well_known_certificates_are_the_published_ones() {
+    use pki::secureboot::{Variable, well_known};
+    let published = [
+        (
+            Variable::KeyExchangeKey,
+            "Microsoft Corporation KEK CA 2011",
+            "A1117F516A32CEFCBA3F2D1ACE10A87972FD6BBE8FE0D0B996E09E65D802A503",
+        ),
+        (
+            Variable::KeyExchangeKey,
+            "Microsoft Corporation KEK 2K CA 2023",
+            "3CD3F0309EDAE228767A976DD40D9F4AFFC4FBD5218F2E8CC3C9DD97E8AC6F9D",
+        ),
+        (
+            Variable::Database,
+            "Microsoft Corporation UEFI CA 2011",
+            "48E99B991F57FC52F76149599BFF0A58C47154229B9F8D603AC40D3500248507",
+        ),
+        (
+            Variable::Database,
+            "Microsoft UEFI CA 2023",
+            "F6124E34125BEE3FE6D79A574EAA7B91C0E7BD9D929C1A321178EFD611DAD901",
+        ),
+        (
+            Variable::Database,
+            "Microsoft Option ROM UEFI CA 2023",
+            "E5BE3E64C6E66A281457ECDECE0D6D0787577AAD2A3A0144262C10C14BA8D8F1",
+        ),
+        (
+            Variable::Database,
+            "Microsoft Windows Production PCA 2011",
+            "E8E95F0733A55E8BAD7BE0A1413EE23C51FCEA64B3C8FA6A786935FDDCC71961",
+        ),
+        (
+            Variable::Database,
+            "Windows UEFI CA 2023",
+            "076F1FEA90AC29155EBF77C17682F75F1FDD1BE196DA302DC8461E350A9AE330",
+        ),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let mut found = Vec::new();
+    for variable in [Variable::PlatformKey, Variable::KeyExchangeKey, Variable::Database] {
+        for trusted in well_known(variable).unwrap() {
+            std::fs::write(directory.path().join("c.der"), trusted.certificate.der()).unwrap();
+            let arguments = ["x509", "-inform", "DER", "-in", "c.der", "-noout", "-subject"];
+            let more = ["-nameopt", "multiline", "-fingerprint", "-sha256"];
+            let output = openssl(directory.path(), &[&arguments[..], &more].concat());
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            let after = |mark: &str| {
+                let line = said.lines().find(|line| line.contains(mark)).unwrap();
+                line.rsplit('=').next().unwrap().trim().replace(':', "")
+            };
+            found.push((variable, after("commonName"), after("Fingerprint")));
+        }
+    }
+    let published: Vec<_> = published
+        .map(|(variable, name, print)| (variable, name.to_owned(), print.to_owned()))
+        .into();
+    assert_eq!(found, published);
 }
 
 /// The forms of older releases.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use pki::{
     Algorithm, Certificate, Identity, Leaf, PrivateKey, Random, System, Validity,
-    secureboot::{self, Variable},
+    secureboot::{self, Trusted, Variable},
 };
 
 use crate::{files, remote};
@@ -55,7 +55,10 @@ struct DatabaseArgs {
     /// Key that signs the variables [default: uki-signing-key.pem in the directory]
     #[arg(long, value_name = "FILE")]
     signing_key: Option<PathBuf>,
-    /// Further certificate that the firmware is to trust, such as those of the makers of option ROMs; repeatable
+    /// Also trust the certificates that firmware trusts from the factory: Microsoft's, which sign option ROMs and other systems
+    #[arg(long)]
+    include_well_known_uefi_certs: bool,
+    /// Further certificate whose programs the firmware is to start; repeatable
     #[arg(long, value_name = "FILE")]
     include_certificate: Vec<PathBuf>,
 }
@@ -124,9 +127,9 @@ fn database(arguments: &DatabaseArgs) -> anyhow::Result<()> {
     let signer = Identity::from_pem(&files::read_text(&signer)?, &files::read_text(&key)?)
         .with_context(|| format!("using {} and {}", signer.display(), key.display()))?;
     let enrolled = certificate(&own(&arguments.enrolled_certificate, CERTIFICATE))?;
-    let mut trusted = vec![enrolled.clone()];
+    let mut further = Vec::new();
     for path in &arguments.include_certificate {
-        trusted.push(certificate(path)?);
+        further.push(certificate(path)?);
     }
     let variables = [Variable::PlatformKey, Variable::KeyExchangeKey, Variable::Database];
     let paths = arguments.target.prepare(["PK.auth", "KEK.auth", "db.auth"])?;
@@ -136,13 +139,15 @@ fn database(arguments: &DatabaseArgs) -> anyhow::Result<()> {
     owner[7] = (owner[7] & 0x0f) | 0x40;
     owner[8] = (owner[8] & 0x3f) | 0x80;
     for (variable, path) in variables.into_iter().zip(paths) {
-        // Only one platform key can be.
-        let certificates = match variable {
-            Variable::PlatformKey => std::slice::from_ref(&enrolled),
-            _ => trusted.as_slice(),
-        };
-        let content =
-            secureboot::authenticated(variable, certificates, owner, &signer, remote::now())?;
+        let mut trusted = vec![Trusted { owner, certificate: enrolled.clone() }];
+        if variable == Variable::Database {
+            trusted
+                .extend(further.iter().cloned().map(|certificate| Trusted { owner, certificate }));
+        }
+        if arguments.include_well_known_uefi_certs {
+            trusted.extend(secureboot::well_known(variable)?);
+        }
+        let content = secureboot::authenticated(variable, &trusted, &signer, remote::now())?;
         files::write(&path, &content, 0o644)?;
     }
     Ok(())
