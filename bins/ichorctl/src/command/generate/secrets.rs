@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
             let base = directory.join(name);
             let pair = Pair {
                 certificate: files::read_text(&base.with_extension("crt"))?,
-                key: files::read_text(&base.with_extension("key"))?,
+                key: key(&base.with_extension("key"))?,
             };
             pair.authority().with_context(|| format!("using the authority {}", base.display()))?;
             Ok(pair)
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
         secrets.kubernetes = pair("ca")?;
         secrets.etcd = pair("etcd/ca")?;
         secrets.aggregator = pair("front-proxy-ca")?;
-        secrets.service_account_key = files::read_text(&directory.join("sa.key"))?;
+        secrets.service_account_key = key(&directory.join("sa.key"))?;
         if let Some(token) = &arguments.kubernetes_bootstrap_token {
             secrets.bootstrap_token.clone_from(token);
         }
@@ -71,6 +71,19 @@ pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
     }
     let text = secrets.to_yaml();
     if to_stdout { files::print(&text) } else { write(&arguments.output, &text) }
+}
+
+/// A private key as the system takes it: OpenSSL writes the name of a curve as a block of its own before the key, which says
+/// it again.
+fn key(path: &Path) -> anyhow::Result<String> {
+    const END: &str = "-----END EC PARAMETERS-----";
+    let text = files::read_text(path)?;
+    Ok(match text.split_once(END) {
+        Some((parameters, key)) if parameters.starts_with("-----BEGIN EC PARAMETERS-----") => {
+            key.trim_start().to_owned()
+        }
+        _ => text,
+    })
 }
 
 /// The secrets in a control plane's configuration; every one that is missing is named.
