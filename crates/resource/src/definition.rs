@@ -15,6 +15,9 @@ pub struct Column {
     pub path: &'static str,
 }
 
+/// Reads a spec from its protobuf encoding.
+pub type Decode = fn(&[u8]) -> Result<Arc<dyn AnySpec>, DecodeError>;
+
 /// A resource type.
 #[derive(Clone, Copy)]
 pub struct Definition {
@@ -31,7 +34,7 @@ pub struct Definition {
     /// Whether only administrators may read it.
     pub sensitive: bool,
     /// Reads a spec of this type.
-    pub decode: fn(&[u8]) -> Result<Arc<dyn AnySpec>, DecodeError>,
+    pub decode: Decode,
 }
 
 impl fmt::Debug for Definition {

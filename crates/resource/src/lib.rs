@@ -41,7 +41,7 @@ pub mod time;
 pub mod types;
 pub mod v1alpha1;
 
-pub use definition::{Column, Definition};
+pub use definition::{Column, Decode, Definition};
 pub use erased::{AnyResource, AnySpec, Resource, Shared};
 pub use field::{Element, Field};
 pub use message::{

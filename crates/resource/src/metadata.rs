@@ -46,6 +46,10 @@ pub struct Timestamp {
 
 /// Texts by key. Most resources have none, so an empty set takes one word.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::box_collection,
+    reason = "every resource has this word; a map of its own takes three"
+)]
 pub struct Labels(Option<Box<BTreeMap<Name, Name>>>);
 
 static NO_LABELS: BTreeMap<Name, Name> = BTreeMap::new();
@@ -79,6 +83,10 @@ impl FromIterator<(Name, Name)> for Labels {
 
 /// Names in order of arrival. Most resources have none, so an empty list takes one word.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::box_collection,
+    reason = "every resource has this word; a list of its own takes three"
+)]
 pub struct Finalizers(Option<Box<Vec<Name>>>);
 
 static NO_FINALIZERS: Vec<Name> = Vec::new();
