@@ -44,6 +44,17 @@ impl Node {
         &self.name
     }
 
+    /// Whichever node is at the connection's endpoint, under this node's name, for what any node of the control plane
+    /// answers.
+    pub fn endpoint(&self) -> Self {
+        self.connection.local(&self.name)
+    }
+
+    /// Another node of the cluster, over the same connection.
+    pub fn sibling(&self, name: &str) -> Self {
+        self.connection.node(name)
+    }
+
     /// What the typed clients call through.
     pub fn channel(&self) -> Channel {
         self.channel.clone()

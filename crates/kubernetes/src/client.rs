@@ -215,6 +215,14 @@ impl Client {
         self.request(&format!("read {path}"), Method::GET, path, None).await
     }
 
+    /// The text at a path, such as the log of a container.
+    pub async fn text(&self, path: &str) -> Result<String, ApiError> {
+        let action = format!("read {path}");
+        let response = self.send(&action, Method::GET, path, None).await?;
+        let bytes = self.body(&action, response).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     async fn place(&self, action: &str, kind: Kind<'_>) -> Result<Place, ApiError> {
         if let Some(place) = self.kinds.place(kind.api_version, kind.kind) {
             return Ok(place);

@@ -1,4 +1,4 @@
-//! The health of the whole cluster, as one control plane node sees it.
+//! The health of the whole cluster, as one control plane node sees it, or whoever else can ask its nodes: see [`Vantage`].
 //!
 //! Checks run one after the other; each waits until it passes, is not applicable, or the time is over. A check is
 //! looked at again when something it may depend on has changed, on whatever node. Must never: repair anything.
@@ -7,6 +7,7 @@ mod check;
 mod look;
 mod members;
 mod news;
+mod vantage;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +22,8 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use self::{check::Verdict, look::Look, members::Cluster, news::News};
+pub use self::vantage::{Cluster, Facts, Nodes, Remote, Vantage};
+use self::{check::Verdict, look::Look, news::News};
 use crate::{
     machine::{Node, control_plane_only},
     role::Roles,
@@ -60,28 +62,36 @@ impl ClusterService for Health {
             Some(wait) => Duration::try_from(wait)
                 .map_err(|_| Status::invalid_argument("the time to wait is negative"))?,
         };
-        let deadline = Instant::now() + patience;
         let asked = request.cluster_info.unwrap_or_default();
-        let cluster = Cluster::open(self.node.clone(), self.port, &roles, &asked)?;
-        let (told, progress) = mpsc::channel(16);
-        tokio::spawn(async move {
-            let ended = tokio::select! {
-                ended = run(cluster, deadline, &told) => ended,
-                () = told.closed() => return,
-            };
-            if let Err(status) = ended {
-                drop(told.send(Err(status)).await);
-            }
-        });
-        Ok(Response::new(ReceiverStream::new(progress).boxed()))
+        let cluster = members::open(self.node.clone(), self.port, &roles, &asked)?;
+        let progress = check(cluster, patience)
+            .map(|said| said.map(|message| HealthCheckProgress { metadata: None, message }));
+        Ok(Response::new(progress.boxed()))
     }
 }
 
-type Progress = mpsc::Sender<Result<HealthCheckProgress, Status>>;
+/// Makes the checks, each until it passes, and tells how it goes; the last thing told is an error when they do not all
+/// pass in time. Ends when nobody listens any more.
+pub fn check(cluster: Cluster, patience: Duration) -> ReceiverStream<Result<String, Status>> {
+    let deadline = Instant::now() + patience;
+    let (told, progress) = mpsc::channel(16);
+    tokio::spawn(async move {
+        let ended = tokio::select! {
+            ended = run(cluster, deadline, &told) => ended,
+            () = told.closed() => return,
+        };
+        if let Err(status) = ended {
+            drop(told.send(Err(status)).await);
+        }
+    });
+    ReceiverStream::new(progress)
+}
+
+type Progress = mpsc::Sender<Result<String, Status>>;
 
 async fn tell(to: &Progress, message: String) {
     // Whether anybody listens is seen by the task as a whole.
-    drop(to.send(Ok(HealthCheckProgress { metadata: None, message })).await);
+    drop(to.send(Ok(message)).await);
 }
 
 async fn run(cluster: Cluster, deadline: Instant, to: &Progress) -> Result<(), Status> {

@@ -11,7 +11,7 @@ mod etcd;
 pub mod feed;
 pub mod frame;
 mod grpc;
-mod health;
+pub mod health;
 mod inspect;
 pub mod machine;
 pub mod method;

@@ -12,19 +12,19 @@ const INSECURE: &str = "insecure/i cert-fingerprint";
 
 /// The command, its aliases, whether it calls machines (N) and also unconfigured ones (I), and its own flags with
 /// their short forms.
-const COMMANDS: [(&str, &str, &str, &str); 54] = [
+const COMMANDS: [(&str, &str, &str, &str); 59] = [
     ("apply-config", "apply", "NI", "file/f mode/m config-patch/p dry-run timeout"),
     ("patch machineconfig", "mc", "N", "patch/p patch-file mode/m dry-run timeout namespace"),
     ("bootstrap", "", "N", "recover-from recover-skip-hash-check"),
-    ("reboot", "", "N", "mode/m wait timeout debug"),
+    ("reboot", "", "N", "mode/m drain drain-timeout wait timeout debug progress"),
     ("shutdown", "", "N", "force wait timeout debug"),
-    ("version", "", "NI", "client short"),
+    ("version", "", "NI", "client short json"),
     ("get", "g", "NI", "output/o watch/w namespace"),
     (
         "health",
         "",
         "N",
-        "server control-plane-nodes worker-nodes init-node k8s-endpoint wait-timeout",
+        "server control-plane-nodes worker-nodes init-node k8s-endpoint wait-timeout run-e2e",
     ),
     ("dashboard", "", "N", "update-interval/d"),
     ("containers", "c", "N", "kubernetes/k"),
@@ -67,13 +67,13 @@ const COMMANDS: [(&str, &str, &str, &str); 54] = [
         "",
         "output/o output-types/t with-secrets config-patch config-patch-control-plane config-patch-worker \
          additional-sans dns-domain install-disk install-image kubernetes-version talos-version registry-mirror \
-         with-cluster-discovery with-kubespan with-docs with-examples version force/f output-dir",
+         with-cluster-discovery with-kubespan with-docs with-examples version force/f output-dir skip-k8s-etcd",
     ),
     (
         "gen secrets",
         "",
         "",
-        "output/o from-controlplane-config from-kubernetes-pki/p kubernetes-bootstrap-token/t force/f",
+        "output/o talos-version from-controlplane-config from-kubernetes-pki/p kubernetes-bootstrap-token/t force/f",
     ),
     ("gen ca", "", "", "organization hours rsa force/f"),
     ("gen key", "", "", "name force/f"),
@@ -82,6 +82,16 @@ const COMMANDS: [(&str, &str, &str, &str); 54] = [
     ("gen keypair", "", "", "ip organization force/f"),
     ("machineconfig patch", "", "", "patch/p output/o"),
     ("validate", "", "", "config/c mode/m strict"),
+    ("inject serviceaccount", "tsa", "", "file/f roles/r"),
+    ("machineconfig gen", "", "", "output/o output-types/t with-secrets force/f"),
+    ("gen secureboot uki", "", "", "output/o common-name force/f"),
+    ("gen secureboot pcr", "", "", "output/o force/f"),
+    (
+        "gen secureboot database",
+        "",
+        "",
+        "output/o enrolled-certificate signing-certificate signing-key include-well-known-uefi-certs force/f",
+    ),
     (
         "cluster create",
         "",

@@ -1,12 +1,15 @@
 //! `health`: is the cluster well, and how did its machines start.
 
+mod conformance;
+mod outside;
+
 use std::time::Duration;
 
 use api::cluster::{ClusterInfo, HealthCheckRequest};
 use client::{CallError, Named, Node};
 use yaml::Value;
 
-use super::get;
+use super::{get, kubeconfig};
 use crate::{
     output::{age, table::Table, value},
     remote::{self, RemoteArgs},
@@ -27,9 +30,12 @@ pub(crate) struct Args {
     /// Endpoint of the Kubernetes API to check instead of the cluster's
     #[arg(long, value_name = "ENDPOINT")]
     k8s_endpoint: Option<String>,
-    /// Let a control plane node check, which is the only way
-    #[arg(long, hide = true, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_parser = server_side)]
+    /// Let a control plane node check; with --server=false this program asks every machine and Kubernetes itself
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     server: bool,
+    /// Afterwards run the conformance tests of Kubernetes in the cluster, as far as they go side by side and disturb nothing
+    #[arg(long, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    run_e2e: bool,
     /// How long to wait until the cluster is well
     #[arg(long, value_name = "SPAN", default_value = "20m", value_parser = age::parse)]
     wait_timeout: Duration,
@@ -40,14 +46,6 @@ pub(crate) struct Args {
     remote: RemoteArgs,
 }
 
-/// A check from here would need an address of each API that works from here; a control plane node has them.
-fn server_side(text: &str) -> Result<bool, String> {
-    match text {
-        "true" => Ok(true),
-        _ => Err("the checks run on a control plane node; leave the flag out".to_owned()),
-    }
-}
-
 /// Checks, or prints the timeline.
 pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
     let remote = arguments.remote.over(before);
@@ -56,6 +54,7 @@ pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
         return remote::block_on(timeline(&nodes));
     }
     let node = remote.open_first()?;
+    let endpoint = arguments.k8s_endpoint.clone();
     let cluster_info = ClusterInfo {
         control_plane_nodes: arguments
             .control_plane_nodes
@@ -66,7 +65,16 @@ pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
         force_endpoint: arguments.k8s_endpoint.unwrap_or_default(),
     };
     remote::block_on(async {
-        check(&node, arguments.wait_timeout, cluster_info, |line| eprintln!("{line}")).await?;
+        let tell = |line: &str| eprintln!("{line}");
+        if arguments.server {
+            check(&node, arguments.wait_timeout, cluster_info, tell).await?;
+        } else {
+            outside::check(&node, arguments.wait_timeout, &cluster_info, tell).await?;
+        }
+        if arguments.run_e2e {
+            let client = kubeconfig::open(&node, endpoint.as_deref()).await?;
+            conformance::run(&client, tell).await?;
+        }
         Ok(())
     })
 }

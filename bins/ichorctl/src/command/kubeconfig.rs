@@ -11,6 +11,7 @@ use yaml::Value;
 
 use crate::{
     files,
+    output::value,
     remote::{self, RemoteArgs},
 };
 
@@ -52,6 +53,19 @@ pub(crate) async fn fetch(node: &Node) -> anyhow::Result<String> {
         }
     }
     bail!("{} answered {CALL} with an archive that has no kubeconfig in it", node.name())
+}
+
+/// A client of the cluster's Kubernetes API with the administrator's kubeconfig, which any node of the control plane has;
+/// with another address of the API server where one is named.
+pub(crate) async fn open(node: &Node, server: Option<&str>) -> anyhow::Result<kubernetes::Client> {
+    let text = fetch(node).await?;
+    let documents = parse(&text).context("reading the node's kubeconfig")?;
+    let mut access = kubernetes::Access::from_kubeconfig(&value::to_json(&documents))?;
+    if let Some(server) = server {
+        access.server =
+            if server.contains("://") { server.to_owned() } else { format!("https://{server}") };
+    }
+    Ok(kubernetes::Client::new(&access)?)
 }
 
 /// Fetches and stores the kubeconfig.

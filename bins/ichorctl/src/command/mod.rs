@@ -8,6 +8,7 @@ pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod containers;
 pub(crate) mod dashboard;
+pub(crate) mod drain;
 pub(crate) mod etcd;
 pub(crate) mod events;
 pub(crate) mod generate;

@@ -1,6 +1,6 @@
 //! `reboot` and `shutdown`, and following what they start.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, io::IsTerminal, time::Duration};
 
 use anyhow::bail;
 use api::machine::{
@@ -11,7 +11,10 @@ use client::{CallError, Named, Node};
 use prost::Message;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::logs;
+use super::{
+    drain::{self, DrainArgs},
+    logs,
+};
 use crate::{
     output::{age, failure::Failures},
     remote::{self, RemoteArgs},
@@ -35,9 +38,23 @@ pub(crate) struct RebootArgs {
     #[arg(short, long, value_enum, default_value = "default")]
     mode: Mode,
     #[command(flatten)]
+    drain: DrainArgs,
+    #[command(flatten)]
     wait: WaitArgs,
+    /// How to show what happens meanwhile
+    #[arg(long, value_enum, default_value = "auto")]
+    progress: ProgressForm,
     #[command(flatten)]
     remote: RemoteArgs,
+}
+
+/// How what happens is shown.
+#[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
+enum ProgressForm {
+    /// One line that is written anew when it is for one machine and on a terminal; else as plain
+    Auto,
+    /// A line for each step
+    Plain,
 }
 
 /// Arguments of `shutdown`.
@@ -81,13 +98,31 @@ pub(crate) fn reboot(arguments: RebootArgs, before: &RemoteArgs) -> anyhow::Resu
         Mode::Force => reboot_request::Mode::Force,
         Mode::Powercycle => reboot_request::Mode::Powercycle,
     };
-    run(&nodes, &arguments.wait, End::Rebooted, |node| async move {
-        let answer = node
-            .machine()
-            .reboot(RebootRequest { mode: mode.into() })
-            .await
-            .named(node, "MachineService/Reboot")?;
-        Ok(answer.messages.into_iter().next().map(|message| message.actor_id).unwrap_or_default())
+    let wait = &arguments.wait;
+    let down = async |nodes: &[Node]| {
+        run(nodes, wait, arguments.progress, End::Rebooted, |node| async move {
+            let answer = node
+                .machine()
+                .reboot(RebootRequest { mode: mode.into() })
+                .await
+                .named(node, "MachineService/Reboot")?;
+            Ok(answer
+                .messages
+                .into_iter()
+                .next()
+                .map(|message| message.actor_id)
+                .unwrap_or_default())
+        })
+        .await
+    };
+    remote::block_on(async {
+        if !arguments.drain.drain {
+            return down(&nodes).await;
+        }
+        drain::around(&nodes, &arguments.drain, wait.wait, async |node| {
+            down(std::slice::from_ref(node)).await
+        })
+        .await
     })
 }
 
@@ -95,29 +130,40 @@ pub(crate) fn reboot(arguments: RebootArgs, before: &RemoteArgs) -> anyhow::Resu
 pub(crate) fn shutdown(arguments: ShutdownArgs, before: &RemoteArgs) -> anyhow::Result<()> {
     let nodes = arguments.remote.over(before).open(None)?;
     let force = arguments.force;
-    run(&nodes, &arguments.wait, End::Gone, |node| async move {
-        let answer = node
-            .machine()
-            .shutdown(ShutdownRequest { force })
-            .await
-            .named(node, "MachineService/Shutdown")?;
-        Ok(answer.messages.into_iter().next().map(|message| message.actor_id).unwrap_or_default())
-    })
+    remote::block_on(run(
+        &nodes,
+        &arguments.wait,
+        ProgressForm::Plain,
+        End::Gone,
+        |node| async move {
+            let answer = node
+                .machine()
+                .shutdown(ShutdownRequest { force })
+                .await
+                .named(node, "MachineService/Shutdown")?;
+            Ok(answer
+                .messages
+                .into_iter()
+                .next()
+                .map(|message| message.actor_id)
+                .unwrap_or_default())
+        },
+    ))
 }
 
-fn run<'a, F>(
+async fn run<'a, F>(
     nodes: &'a [Node],
     wait: &WaitArgs,
+    form: ProgressForm,
     end: End,
     start: impl Fn(&'a Node) -> F,
 ) -> anyhow::Result<()>
 where
     F: Future<Output = Result<String, CallError>>,
 {
-    let deadline = wait.timeout;
-    remote::block_on(async {
-        let deadline = Instant::now() + deadline;
-        let (answers, failures) = remote::each(nodes, |node| {
+    let deadline = Instant::now() + wait.timeout;
+    let rewrite = form == ProgressForm::Auto && nodes.len() == 1 && std::io::stderr().is_terminal();
+    let (answers, failures) = remote::each(nodes, |node| {
             let started = start(node);
             async move {
                 let boot = if wait.wait && end == End::Rebooted { boot_id(node).await.ok() } else { None };
@@ -128,7 +174,7 @@ where
                 }
                 let mut kept = Vec::new();
                 let done = async {
-                    match timeout_at(deadline, follow(node, &actor, end, boot)).await {
+                    match timeout_at(deadline, follow(node, &actor, end, boot, rewrite)).await {
                         Ok(result) => result,
                         Err(_) => Err(anyhow::anyhow!(
                             "{}: not done within --timeout; it goes on by itself, `ichorctl events` shows how",
@@ -147,19 +193,18 @@ where
             }
         })
         .await;
-        let mut failed = false;
-        for (_, result) in answers {
-            if let Err(error) = result {
-                eprintln!("{error:#}");
-                failed = true;
-            }
+    let mut failed = false;
+    for (_, result) in answers {
+        if let Err(error) = result {
+            eprintln!("{error:#}");
+            failed = true;
         }
-        failures.into_result()?;
-        if failed {
-            bail!("the machines did not all reach the end");
-        }
-        Ok(())
-    })
+    }
+    failures.into_result()?;
+    if failed {
+        bail!("the machines did not all reach the end");
+    }
+    Ok(())
 }
 
 /// Adds what the kernel says to `kept` until the task is dropped.
@@ -189,8 +234,14 @@ async fn boot_id(node: &Node) -> Result<Vec<u8>, CallError> {
 }
 
 /// Follows the sequence of an actor to its end, across the time when the machine does not answer.
-async fn follow(node: &Node, actor: &str, end: End, boot: Option<Vec<u8>>) -> anyhow::Result<()> {
-    let mut progress = Progress { node: node.name(), last: String::new(), stopped: false };
+async fn follow(
+    node: &Node,
+    actor: &str,
+    end: End,
+    boot: Option<Vec<u8>>,
+    rewrite: bool,
+) -> anyhow::Result<()> {
+    let mut progress = Progress { node: node.name(), last: String::new(), stopped: false, rewrite };
     let mut lost = false;
     loop {
         match watch(node, actor, end, lost, &mut progress).await {
@@ -260,12 +311,26 @@ struct Progress<'a> {
     node: &'a str,
     last: String,
     stopped: bool,
+    /// Each step replaces the one before on the terminal.
+    rewrite: bool,
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        if self.rewrite {
+            eprintln!();
+        }
+    }
 }
 
 impl Progress<'_> {
     fn say(&mut self, text: &str) {
         if self.last != text {
-            eprintln!("{}: {text}", self.node);
+            if self.rewrite {
+                eprint!("\r\x1b[K{}: {text}", self.node);
+            } else {
+                eprintln!("{}: {text}", self.node);
+            }
             text.clone_into(&mut self.last);
         }
     }

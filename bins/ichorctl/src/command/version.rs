@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 
 use api::{
-    machine::{Version, VersionInfo},
+    machine::{Version, VersionInfo, VersionResponse},
     version,
 };
-use client::Named;
+use client::{Named, Node};
+use serde_json::{Value as Json, json};
 
 use crate::{
     files,
+    output::{failure::Failures, value},
     remote::{self, InsecureArgs, RemoteArgs},
 };
 
@@ -22,6 +24,9 @@ pub(crate) struct Args {
     /// One line for each
     #[arg(long)]
     short: bool,
+    /// As JSON, in the form of the API's messages
+    #[arg(long, hide = true, conflicts_with = "short")]
+    json: bool,
     #[command(flatten)]
     remote: RemoteArgs,
     #[command(flatten)]
@@ -49,6 +54,9 @@ fn block(info: &VersionInfo) -> String {
 /// Prints the versions.
 pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
     let own = own();
+    if arguments.json {
+        return as_json(&arguments, before, &own);
+    }
     let mut text = if arguments.short {
         format!("Client {}\n", own.tag)
     } else {
@@ -60,10 +68,7 @@ pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
     }
     let nodes = arguments.remote.over(before).open(Some(&arguments.insecure))?;
     remote::block_on(async {
-        let (answers, failures) = remote::each(&nodes, |node| async move {
-            node.machine().version(()).await.named(node, "MachineService/Version")
-        })
-        .await;
+        let (answers, failures) = ask(&nodes).await;
         text.clear();
         if !arguments.short {
             text.push_str("Server:\n");
@@ -76,6 +81,54 @@ pub(crate) fn run(arguments: Args, before: &RemoteArgs) -> anyhow::Result<()> {
         files::print(&text)?;
         failures.into_result()
     })
+}
+
+/// The versions as one JSON document: this program's below `client`, and one of `messages` for each machine.
+fn as_json(arguments: &Args, before: &RemoteArgs, own: &VersionInfo) -> anyhow::Result<()> {
+    let client = json!({ "client": info_json(own) });
+    if arguments.client {
+        return files::print(&value::pretty(&client)?);
+    }
+    let nodes = arguments.remote.over(before).open(Some(&arguments.insecure))?;
+    remote::block_on(async {
+        let (answers, failures) = ask(&nodes).await;
+        let messages: Vec<_> = answers
+            .into_iter()
+            .flat_map(|(node, answer)| {
+                answer.messages.into_iter().map(|message| message_json(node.name(), &message))
+            })
+            .collect();
+        files::print(&value::pretty(&json!({ "client": info_json(own), "messages": messages }))?)?;
+        failures.into_result()
+    })
+}
+
+fn info_json(info: &VersionInfo) -> Json {
+    json!({
+        "tag": info.tag,
+        "sha": info.sha,
+        "built": info.built,
+        "goVersion": info.go_version,
+        "os": info.os,
+        "arch": info.arch,
+    })
+}
+
+fn message_json(node: &str, message: &Version) -> Json {
+    let platform = message.platform.clone().unwrap_or_default();
+    json!({
+        "metadata": { "hostname": node },
+        "version": info_json(&message.version.clone().unwrap_or_default()),
+        "platform": { "name": platform.name, "mode": platform.mode },
+        "features": { "rbac": message.features.as_ref().is_some_and(|features| features.rbac) },
+    })
+}
+
+async fn ask(nodes: &[Node]) -> (Vec<(&Node, VersionResponse)>, Failures) {
+    remote::each(nodes, |node| async move {
+        node.machine().version(()).await.named(node, "MachineService/Version")
+    })
+    .await
 }
 
 fn server(text: &mut String, node: &str, message: &Version, short: bool) {

@@ -10,19 +10,13 @@ use api::{
 };
 use futures::future::{join_all, try_join_all};
 use kubernetes::{ApiError, Client, Kind};
-use resource::{
-    Spec,
-    block::VolumeStatusSpec,
-    k8s::{KubeletConfigSpec, StaticPodStatusSpec},
-    runtime::DiagnosticSpec,
-    secrets::EtcdRootSpec,
-};
+use resource::{Spec, block::VolumeStatusSpec, k8s::StaticPodStatusSpec, runtime::DiagnosticSpec};
 use serde_json::Value;
 use tonic::Status;
 
 use super::{
     check::{self, Check, On, Verdict},
-    members::{Cluster, Nodes, Remote},
+    vantage::{Cluster, Nodes, Remote},
 };
 use crate::cause::chain;
 
@@ -79,12 +73,11 @@ impl Look {
     }
 
     async fn machines(&self, check: Check) -> Result<Verdict, Status> {
-        let store = &self.cluster.node.store;
-        let has_etcd = store
-            .get::<EtcdRootSpec>("secrets", "etcd")
-            .is_some_and(|root| !root.spec.etcd_ca.crt.0.is_empty());
+        let facts = self.cluster.facts();
         Ok(match check {
-            Check::EtcdHealthy | Check::EtcdConsistent | Check::EtcdControlPlane if !has_etcd => {
+            Check::EtcdHealthy | Check::EtcdConsistent | Check::EtcdControlPlane
+                if !facts.has_etcd =>
+            {
                 Verdict::Skipped
             }
             Check::EtcdHealthy => check::service("etcd", &self.services().await?),
@@ -106,9 +99,7 @@ impl Look {
                 Verdict::without(amiss.collect())
             }
             // The memory and disks of a container are its host's.
-            Check::MemorySizes | Check::DiskSizes if self.cluster.node.platform.in_container() => {
-                Verdict::Skipped
-            }
+            Check::MemorySizes | Check::DiskSizes if facts.in_container => Verdict::Skipped,
             Check::MemorySizes => check::memory(&self.memory().await?),
             Check::DiskSizes => {
                 let seen: Vec<On<Option<VolumeStatusSpec>>> =
@@ -126,9 +117,7 @@ impl Look {
                 });
                 Verdict::without(amiss.collect())
             }
-            Check::KubeletHealthy if store.get::<KubeletConfigSpec>("k8s", "kubelet").is_none() => {
-                Verdict::Skipped
-            }
+            Check::KubeletHealthy if !facts.has_kubelet => Verdict::Skipped,
             Check::KubeletHealthy => check::service("kubelet", &self.services().await?),
             Check::BootDone => {
                 check::booted(&self.resource("machine", self.nodes.all().collect()).await?)

@@ -1,4 +1,4 @@
-//! Who belongs to the cluster, and the ways to ask each of them.
+//! The cluster from the inside of one of its nodes.
 //!
 //! Other nodes are asked through this node's own apid, with a certificate that holds the caller's roles and no more.
 //! Must never: lend the caller roles it does not have.
@@ -8,26 +8,23 @@ use std::{
     net::IpAddr,
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
-use api::{
-    cluster::ClusterInfo, cosi::resource::state_client::StateClient,
-    machine::machine_service_client::MachineServiceClient,
-};
+use api::cluster::ClusterInfo;
 use futures::future::BoxFuture;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
-use kubernetes::{Access, Client, Kind};
+use kubernetes::{Access, Client};
 use pki::{Authority, Leaf, System, Validity};
 use resource::{
     cluster::MemberSpec,
-    enums::MachineType,
-    secrets::{KubernetesRootSpec, OSRootSpec},
+    k8s::KubeletConfigSpec,
+    secrets::{EtcdRootSpec, KubernetesRootSpec, OSRootSpec},
 };
 use tonic::{Status, body::Body};
 
-use super::check::internal_addresses;
+use super::vantage::{Cluster, Facts, Nodes, Remote, Vantage};
 use crate::{
     apid::{
         backend::{Backend, Backends},
@@ -44,22 +41,12 @@ const LIFE: i64 = 600;
 
 /// One node, asked through this node's apid.
 #[derive(Clone)]
-pub(super) struct Remote {
+struct Through {
     apid: Arc<Backend>,
     node: HeaderValue,
 }
 
-impl Remote {
-    pub(super) fn machine(&self) -> MachineServiceClient<Self> {
-        MachineServiceClient::with_origin(self.clone(), Uri::from_static("https://apid"))
-    }
-
-    pub(super) fn state(&self) -> StateClient<Self> {
-        StateClient::with_origin(self.clone(), Uri::from_static("https://apid"))
-    }
-}
-
-impl tower::Service<Request<Body>> for Remote {
+impl tower::Service<Request<Body>> for Through {
     type Response = Response<Incoming>;
     type Error = Status;
     type Future = BoxFuture<'static, Result<Self::Response, Status>>;
@@ -75,114 +62,59 @@ impl tower::Service<Request<Body>> for Remote {
     }
 }
 
-/// The nodes of a cluster by address.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Nodes {
-    pub(super) control_plane: Vec<IpAddr>,
-    pub(super) workers: Vec<IpAddr>,
-}
-
-impl Nodes {
-    pub(super) fn all(&self) -> impl Iterator<Item = IpAddr> {
-        self.control_plane.iter().chain(&self.workers).copied()
-    }
-}
-
-/// The cluster from the inside of one of its nodes.
-pub(super) struct Cluster {
-    pub(super) node: Arc<Node>,
+/// The inside of one of the cluster's nodes.
+struct Inside {
+    node: Arc<Node>,
     apid: Arc<Backend>,
-    /// Nothing where the configuration has no Kubernetes.
-    pub(super) kubernetes: Option<Client>,
-    asked: Nodes,
 }
 
-impl Cluster {
-    pub(super) fn open(
-        node: Arc<Node>,
-        port: u16,
-        roles: &Roles,
-        asked: &ClusterInfo,
-    ) -> Result<Self, Status> {
-        let addresses = |names: &[String]| -> Result<Vec<IpAddr>, Status> {
-            names
-                .iter()
-                .map(|name| {
-                    name.parse().map_err(|_| {
-                        Status::invalid_argument(format!("{name:?} is not the address of a node"))
-                    })
-                })
-                .collect()
-        };
-        let asked_nodes = Nodes {
-            control_plane: addresses(&asked.control_plane_nodes)?,
-            workers: addresses(&asked.worker_nodes)?,
-        };
-        let apid = apid(&node, port, roles)?;
-        let kubernetes = kubernetes(&node, &asked.force_endpoint)?;
-        Ok(Self { node, apid, kubernetes, asked: asked_nodes })
-    }
-
-    pub(super) fn remote(&self, address: IpAddr) -> Result<Remote, Status> {
-        let node = HeaderValue::from_str(&address.to_string())
+impl Vantage for Inside {
+    fn remote(&self, node: IpAddr) -> Result<Remote, Status> {
+        let node = HeaderValue::from_str(&node.to_string())
             .map_err(|error| Status::internal(error.to_string()))?;
-        Ok(Remote { apid: self.apid.clone(), node })
+        Ok(Remote::new(Through { apid: self.apid.clone(), node }))
     }
 
-    /// The nodes: those asked for, else those discovered, else those of Kubernetes.
-    /// Until they are known, `waiting` is told what it takes.
-    pub(super) async fn nodes(&self, waiting: impl Fn(String)) -> Result<Nodes, Status> {
-        if self.asked != Nodes::default() {
-            return Ok(self.asked.clone());
+    fn facts(&self) -> Facts {
+        let store = &self.node.store;
+        let etcd = store.get::<EtcdRootSpec>("secrets", "etcd");
+        Facts {
+            has_etcd: etcd.is_some_and(|root| !root.spec.etcd_ca.crt.0.is_empty()),
+            has_kubelet: store.get::<KubeletConfigSpec>("k8s", "kubelet").is_some(),
+            in_container: self.node.platform.in_container(),
         }
-        let discovered = members(&self.node.store.list::<MemberSpec>("cluster"));
-        if discovered != Nodes::default() {
-            return Ok(discovered);
-        }
-        let Some(kubernetes) = &self.kubernetes else {
-            return Err(Status::failed_precondition(
-                "the nodes of the cluster are not known: name them in the request",
-            ));
-        };
-        loop {
-            match kubernetes.list(Kind::core("Node"), "", "").await {
-                Ok((nodes, _)) if !nodes.is_empty() => return Ok(from_kubernetes(&nodes)),
-                // The API server may not be up yet; there is nobody else to ask.
-                Ok(_) => waiting("Kubernetes has no nodes yet".to_owned()),
-                Err(error) => waiting(chain(&error)),
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
+    }
+
+    fn members(&self) -> Nodes {
+        let members = self.node.store.list::<MemberSpec>("cluster");
+        Nodes::of_members(members.iter().map(|member| &**member.spec))
     }
 }
 
-fn members(members: &[resource::Resource<MemberSpec>]) -> Nodes {
-    let mut nodes = Nodes::default();
-    for member in members {
-        let Some(address) = member.spec.addresses.iter().find_map(|address| address.0) else {
-            continue;
-        };
-        if member.spec.machine_type == MachineType::WORKER {
-            nodes.workers.push(address);
-        } else {
-            nodes.control_plane.push(address);
-        }
-    }
-    nodes
-}
-
-fn from_kubernetes(objects: &[serde_json::Value]) -> Nodes {
-    let mut nodes = Nodes::default();
-    for object in objects {
-        let labels = &object["metadata"]["labels"];
-        let Some(address) = internal_addresses(object).next() else { continue };
-        if labels["node-role.kubernetes.io/control-plane"].is_null() {
-            nodes.workers.push(address);
-        } else {
-            nodes.control_plane.push(address);
-        }
-    }
-    nodes
+/// The cluster as this node sees it, asked with the caller's roles.
+pub(super) fn open(
+    node: Arc<Node>,
+    port: u16,
+    roles: &Roles,
+    asked: &ClusterInfo,
+) -> Result<Cluster, Status> {
+    let addresses = |names: &[String]| -> Result<Vec<IpAddr>, Status> {
+        names
+            .iter()
+            .map(|name| {
+                name.parse().map_err(|_| {
+                    Status::invalid_argument(format!("{name:?} is not the address of a node"))
+                })
+            })
+            .collect()
+    };
+    let asked_nodes = Nodes {
+        control_plane: addresses(&asked.control_plane_nodes)?,
+        workers: addresses(&asked.worker_nodes)?,
+    };
+    let apid = apid(&node, port, roles)?;
+    let kubernetes = kubernetes(&node, &asked.force_endpoint)?;
+    Ok(Cluster::new(Inside { node, apid }, kubernetes, asked_nodes))
 }
 
 fn apid(node: &Node, port: u16, roles: &Roles) -> Result<Arc<Backend>, Status> {

@@ -8,7 +8,7 @@ use api::cosi::resource::WatchRequest;
 use kubernetes::{Client, Kind};
 use tokio::{sync::Notify, task::JoinSet};
 
-use super::members::{Cluster, Nodes, Remote};
+use super::vantage::{Cluster, Nodes, Remote};
 
 /// The types whose changes matter.
 const TYPES: [(&str, &str); 4] = [
