@@ -28,6 +28,8 @@ use crate::log;
 /// The exit codes by which init learns how the machine ends.
 const REBOOT: u8 = 100;
 const POWER_OFF: u8 = 101;
+const HALT: u8 = 102;
+const KEXEC: u8 = 103;
 
 pub(crate) const MACHINE_SOCKET: &str = "/system/run/machined/machine.sock";
 const APID_STATE_SOCKET: &str = "/system/run/apid/runtime.sock";
@@ -63,6 +65,8 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(match ending {
         Ending::Reboot => ExitCode::from(REBOOT),
         Ending::PowerOff => ExitCode::from(POWER_OFF),
+        Ending::Halt => ExitCode::from(HALT),
+        Ending::Kexec => ExitCode::from(KEXEC),
     })
 }
 

@@ -11,6 +11,7 @@ pub mod cri;
 pub mod devices;
 pub mod etcd;
 pub mod files;
+mod firmware;
 pub mod images;
 pub mod kubernetes;
 pub mod network;

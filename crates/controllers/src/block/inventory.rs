@@ -71,12 +71,7 @@ fn device(paths: &Paths, kind: &str, volume: &DiscoveredVolumeSpec) -> DeviceSpe
 
 /// The partition that the boot loader was read from, as it told the firmware (boot loader interface of systemd).
 pub(super) fn booted_partition(paths: &Paths) -> Option<String> {
-    let variable = "LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
-    let bytes = fs::read(paths.at("/sys/firmware/efi/efivars").join(variable)).ok()?;
-    // Attributes, then UTF-16.
-    let (units, _) = bytes.get(4..)?.as_chunks::<2>();
-    let units: Vec<u16> = units.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
-    Some(String::from_utf16_lossy(&units).trim_end_matches('\0').to_owned())
+    crate::firmware::loader_variable(paths, "LoaderDevicePartUUID")
 }
 
 fn entries(directory: &Path) -> Result<Vec<(String, PathBuf)>, InventoryError> {

@@ -1,5 +1,6 @@
 //! Controllers of the machine itself: services, status, sequences.
 
+mod boot_image;
 mod console;
 pub mod daemons;
 mod diagnostics;

@@ -16,6 +16,7 @@ use ::runtime::command::{
 };
 use ::runtime::event::SequenceErrorCode;
 use ::runtime::service::Service;
+use boot::command_line::arguments::Shutdown;
 use resource::config::MachineTypeSpec;
 use resource::enums::{MachineStage, MachineType};
 use resource::runtime::MaintenanceServiceRequestSpec;
@@ -25,6 +26,7 @@ use tokio::time::timeout;
 
 use self::apply::Applier;
 use self::told::Sequence;
+use super::boot_image;
 use super::service::{SupervisorError, error_chain};
 use crate::Node;
 use crate::volume::Mounted;
@@ -34,8 +36,12 @@ use crate::volume::Mounted;
 pub enum Ending {
     /// It starts again.
     Reboot,
+    /// It starts again with the kernel that was loaded, past the firmware.
+    Kexec,
     /// It stays off.
     PowerOff,
+    /// Its processors stop, and its power stays on.
+    Halt,
 }
 
 /// What a signal to machined asks for.
@@ -63,6 +69,29 @@ struct Asked {
     orderly: bool,
 }
 
+impl Asked {
+    /// By a signal or a button, or because the boot has failed.
+    fn by_nobody(ending: Ending) -> Self {
+        Self { ending, actor: String::new(), orderly: true }
+    }
+}
+
+/// What a shutdown ends with: the argument `talos.shutdown` says it.
+fn off(node: &Node) -> Ending {
+    match node.arguments.shutdown {
+        Some(Shutdown::Halt) => Ending::Halt,
+        Some(Shutdown::PowerOff) | None => Ending::PowerOff,
+    }
+}
+
+/// What a reboot ends with: only the usual one may go past the firmware, and a container has none.
+fn again(node: &Node, mode: RebootMode) -> Ending {
+    match mode {
+        RebootMode::Default if !node.platform.in_container() => Ending::Kexec,
+        _ => Ending::Reboot,
+    }
+}
+
 impl Sequencer {
     /// A sequencer that takes requests and signals.
     #[must_use]
@@ -79,22 +108,16 @@ impl Sequencer {
         let asked = loop {
             tokio::select! {
                 Some(signal) = self.signals.recv() => break match signal {
-                    Signalled::Terminate => {
-                        Asked { ending: Ending::PowerOff, actor: String::new(), orderly: true }
-                    }
-                    Signalled::Interrupt => {
-                        Asked { ending: Ending::Reboot, actor: String::new(), orderly: true }
-                    }
+                    Signalled::Terminate => Asked::by_nobody(off(&node)),
+                    Signalled::Interrupt => Asked::by_nobody(Ending::Reboot),
                 },
                 booted = &mut boot, if booting => {
                     booting = false;
                     if booted.is_ok_and(|booted| booted.is_err()) && gives_up(&node).await {
-                        break Asked { ending: Ending::Reboot, actor: String::new(), orderly: true };
+                        break Asked::by_nobody(Ending::Reboot);
                     }
                 }
-                () = node.power_button.notified() => {
-                    break Asked { ending: Ending::PowerOff, actor: String::new(), orderly: true };
-                }
+                () = node.power_button.notified() => break Asked::by_nobody(off(&node)),
                 Some(command) = self.commands.recv() => {
                     if let Some(asked) = handle(&node, &applier, command) {
                         break asked;
@@ -110,10 +133,12 @@ impl Sequencer {
         drop(self.commands);
         let held = held.lock().unwrap_or_else(PoisonError::into_inner).take();
         match asked.ending {
-            Ending::Reboot => stop::reboot(&node, &asked.actor, asked.orderly, held).await,
-            Ending::PowerOff => stop::shutdown(&node, &asked.actor, asked.orderly, held).await,
+            Ending::Reboot | Ending::Kexec => stop::reboot(&node, &asked, held).await,
+            Ending::PowerOff | Ending::Halt => {
+                stop::shutdown(&node, &asked, held).await;
+                asked.ending
+            }
         }
-        asked.ending
     }
 }
 
@@ -178,12 +203,12 @@ fn handle(node: &Node, applier: &Arc<Applier>, command: Command) -> Option<Asked
             let actor = actor();
             let _ = reply.send(Ok(ActorId(actor.clone())));
             let orderly = mode != RebootMode::Force;
-            return Some(Asked { ending: Ending::Reboot, actor, orderly });
+            return Some(Asked { ending: again(node, mode), actor, orderly });
         }
         Command::Shutdown { force, reply } => {
             let actor = actor();
             let _ = reply.send(Ok(ActorId(actor.clone())));
-            return Some(Asked { ending: Ending::PowerOff, actor, orderly: !force });
+            return Some(Asked { ending: off(node), actor, orderly: !force });
         }
         Command::Reset(_, reply) => {
             let refusal = CommandError::new(
@@ -287,6 +312,9 @@ async fn boot(node: Node, held: Held) -> Result<(), BootError> {
             boot.end();
             node.timeline.mark("machine", "every service is up");
             node.stage.send_replace(MachineStage::RUNNING);
+            if !in_container {
+                tokio::spawn(boot_image::confirm_when_ready(node));
+            }
             Ok(())
         }
         Err(_) => {

@@ -9,8 +9,10 @@ use resource::k8s::KubeletLifecycleSpec;
 use tokio::time::timeout;
 
 use super::told::Sequence;
+use super::{Asked, Ending};
 use crate::Node;
 use crate::cri::services::CRI_SOCKET;
+use crate::runtime::boot_image;
 use crate::runtime::service::error_chain;
 use crate::volume::Mounted;
 
@@ -21,25 +23,26 @@ const UNMOUNT_LIMIT: Duration = Duration::from_secs(10);
 /// How long all pods together may take to end.
 const PODS_LIMIT: Duration = Duration::from_secs(180);
 
-/// Brings the machine down to start again.
-pub(super) async fn reboot(node: &Node, actor: &str, orderly: bool, held: Option<Mounted>) {
-    down(node, actor, "reboot", MachineStage::REBOOTING, orderly).await;
+/// Brings the machine down to start again, with the kernel loaded already where that was asked for and can be done.
+pub(super) async fn reboot(node: &Node, asked: &Asked, held: Option<Mounted>) -> Ending {
+    let ending = down(node, asked, "reboot", MachineStage::REBOOTING).await;
     release(held).await;
+    ending
 }
 
 /// Brings the machine down to stay off.
-pub(super) async fn shutdown(node: &Node, actor: &str, orderly: bool, held: Option<Mounted>) {
-    down(node, actor, "shutdown", MachineStage::SHUTTING_DOWN, orderly).await;
+pub(super) async fn shutdown(node: &Node, asked: &Asked, held: Option<Mounted>) {
+    down(node, asked, "shutdown", MachineStage::SHUTTING_DOWN).await;
     release(held).await;
 }
 
-async fn down(node: &Node, actor: &str, name: &'static str, stage: MachineStage, orderly: bool) {
+async fn down(node: &Node, asked: &Asked, name: &'static str, stage: MachineStage) -> Ending {
     node.stage.send_replace(stage);
     if !node.platform.in_container() {
         super::super::console::show_messages();
     }
-    let sequence = Sequence::begin(node, actor, name);
-    if orderly {
+    let sequence = Sequence::begin(node, &asked.actor, name);
+    if asked.orderly {
         let phase = sequence.phase("cleanup");
         phase.task("stopAllPods", stop_pods(node)).await;
     }
@@ -49,7 +52,16 @@ async fn down(node: &Node, actor: &str, name: &'static str, stage: MachineStage,
         // The last to go: whoever follows the events sees everything before it.
         drop(node.supervisor.stop("apid").await);
     }
+    let mut ending = asked.ending;
+    if ending == Ending::Kexec {
+        let phase = sequence.phase("kexec");
+        if let Err(error) = phase.task("kexecPrepare", boot_image::load(node)).await {
+            tracing::info!("the firmware starts the machine: {}", error_chain(&error));
+            ending = Ending::Reboot;
+        }
+    }
     sequence.end();
+    ending
 }
 
 /// Lets go of the volume that the machine worked on. Whatever is still mounted afterwards, init unmounts.
