@@ -10,8 +10,8 @@ help: ## list these commands
 	@echo "make COMMAND"; echo
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
-up: tools ## build everything, start a local cluster of one control plane and one worker, show its nodes (MERGE=yes: add it to your own kubeconfig)
-	@$(XTASK) up $(if $(MERGE),--merge)
+up: tools ## build everything, start a local cluster, show its nodes; PROVISIONER=qemu: virtual machines, WORKERS=N, MERGE=yes: add it to your own kubeconfig
+	@$(XTASK) up $(if $(PROVISIONER),--provisioner $(PROVISIONER)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(MERGE),--merge)
 
 down: ## remove the local cluster and everything that came with it
 	@$(XTASK) down

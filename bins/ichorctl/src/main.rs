@@ -17,7 +17,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     // The processes of a local cluster are this program too.
-    if let Some(code) = provision::native::hidden_role(std::env::args_os()) {
+    if let Some(code) = provision::supervisor::hidden_role(std::env::args_os()) {
         return code;
     }
     let cli = match cli::Cli::try_parse() {

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use provision::spec::Role;
 
-use crate::cluster::{Cluster, Node, Outcome};
+use crate::cluster::{Cluster, Kind, Node, Outcome};
 
 /// Processor ticks in a second, as /proc counts them.
 const TICKS: f64 = 100.0;
@@ -40,7 +40,7 @@ struct Row {
 }
 
 fn main() {
-    let cluster = Cluster::prepare("bench").unwrap();
+    let cluster = Cluster::prepare(Kind::Native, "bench").unwrap();
     let measured = measure(&cluster);
     if measured.is_err() {
         cluster.consoles();

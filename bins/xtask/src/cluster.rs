@@ -7,34 +7,97 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use crate::progress::Progress;
-use crate::{build, workspace};
+use crate::{build, machine, tools, workspace};
 
 /// The name of the cluster that `make up` starts.
 const NAME: &str = "ichor";
 
-/// Adds the cluster to the user's own client configuration and kubeconfig.
-const MERGE: &str = "--merge";
+/// What nodes are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Provisioner {
+    /// Namespaces of this machine.
+    Native,
+    /// Virtual machines.
+    Qemu,
+}
+
+/// Which cluster `make up` starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    provisioner: Provisioner,
+    workers: usize,
+    /// It is added to the user's own client configuration and kubeconfig.
+    merge: bool,
+}
+
+impl Wanted {
+    /// Reads the command's options.
+    pub(crate) fn parse(words: &[String]) -> Result<Self> {
+        let (mut provisioner, mut workers, mut merge) = (Provisioner::Native, None, false);
+        let mut words = words.iter().map(String::as_str);
+        while let Some(option) = words.next() {
+            if option == "--merge" {
+                merge = true;
+                continue;
+            }
+            match (option, words.next()) {
+                ("--provisioner", Some("native")) => provisioner = Provisioner::Native,
+                ("--provisioner", Some("qemu")) => provisioner = Provisioner::Qemu,
+                ("--workers", Some(number)) => {
+                    let number = number.parse();
+                    workers = Some(number.context("--workers takes a number")?);
+                }
+                _ => bail!(
+                    "expected --provisioner native, --provisioner qemu, --workers N or --merge"
+                ),
+            }
+        }
+        // An emulated machine costs a processor; one control plane shows everything.
+        let usual = if provisioner == Provisioner::Native { 1 } else { 0 };
+        Ok(Self { provisioner, workers: workers.unwrap_or(usual), merge })
+    }
+}
 
 /// Builds everything and starts the cluster unless it runs.
-pub(crate) fn up(arguments: &[String]) -> Result<()> {
-    if let Some(unknown) = arguments.iter().find(|argument| *argument != MERGE) {
-        bail!("there is no option `{unknown}`; there is `{MERGE}`");
+pub(crate) fn up(wanted: &Wanted) -> Result<()> {
+    let machines = wanted.provisioner == Provisioner::Qemu;
+    let progress = Progress::new(if machines { 6 } else { 5 });
+    if machines {
+        tools::machines()?;
     }
-    let merge = arguments.first().map(String::as_str);
-    let progress = Progress::new(5);
     build::all(&progress)?;
+    if machines {
+        progress.phase("machine images", || machine::build(&progress, &[]))?;
+    }
+    let image = workspace::out().join("image");
+    let (kind, files) = match wanted.provisioner {
+        Provisioner::Native => ("native", vec![("--root-image", image.join("root.sqfs"))]),
+        Provisioner::Qemu => (
+            "qemu",
+            vec![
+                ("--disk-image-path", image.join("disk.raw.zst")),
+                ("--vmlinuz-path", image.join("vmlinuz")),
+            ],
+        ),
+    };
     progress.phase("cluster", || {
         let out = workspace::out();
-        let state = text(&out.join("cluster"));
-        let root = text(&out.join("image/root.sqfs"));
-        let cache = text(&out.join("image/cache"));
-        let talosconfig = text(&out.join("cluster/talosconfig"));
-        let kubeconfig = text(&out.join("cluster/kubeconfig"));
-        let mut arguments = vec!["cluster", "create", "native", "--name", NAME, "--state", &state];
-        arguments.extend(["--root-image", &root, "--image-cache", &cache]);
-        arguments.extend(["--talosconfig-destination", &talosconfig]);
-        arguments.extend(["--kubeconfig-destination", &kubeconfig]);
-        arguments.extend(merge);
+        let mut arguments: Vec<String> =
+            ["cluster", "create", kind, "--name", NAME].map(str::to_owned).into();
+        arguments.extend(["--workers".to_owned(), wanted.workers.to_string()]);
+        let files = files.into_iter().chain([
+            ("--state", out.join("cluster")),
+            ("--image-cache", out.join("image/cache")),
+            ("--talosconfig-destination", out.join("cluster/talosconfig")),
+            ("--kubeconfig-destination", out.join("cluster/kubeconfig")),
+        ]);
+        for (option, path) in files {
+            arguments.extend([option.to_owned(), text(&path)]);
+        }
+        if wanted.merge {
+            arguments.push("--merge".to_owned());
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         // The table of nodes and the next commands are printed below, for this place.
         ichorctl(&arguments, Stdio::null())
     })?;
@@ -90,4 +153,26 @@ fn ichorctl(arguments: &[&str], output: Stdio) -> Result<()> {
 
 fn text(path: &Path) -> String {
     path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wanted_cluster_is_read_from_options() {
+        let parse = |words: &[&str]| {
+            Wanted::parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+        };
+        let wanted = |provisioner, workers| Wanted { provisioner, workers, merge: false };
+        assert_eq!(parse(&[]).unwrap(), wanted(Provisioner::Native, 1));
+        assert_eq!(parse(&["--provisioner", "qemu"]).unwrap(), wanted(Provisioner::Qemu, 0));
+        let both = parse(&["--workers", "2", "--provisioner", "qemu"]).unwrap();
+        assert_eq!(both, wanted(Provisioner::Qemu, 2));
+        let merged = parse(&["--merge", "--workers", "3"]).unwrap();
+        assert_eq!(merged, Wanted { merge: true, ..wanted(Provisioner::Native, 3) });
+        for wrong in [&["--workers"][..], &["--workers", "x"], &["--provisioner", "vm"], &["x"]] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
 }

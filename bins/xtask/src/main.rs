@@ -22,7 +22,9 @@ use crate::progress::Progress;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  up           build everything and start the local cluster; --merge adds it to the user's own configuration
+  up           build everything and start the local cluster; --provisioner native or qemu
+               (default native), --workers N (default 1, with qemu 0), --merge adds it
+               to the user's own configuration
   down         remove the local cluster
   all          programs, components, cache and image
   programs     build init, machined and ichorctl, or [NAME …]         -> out/bin
@@ -58,7 +60,7 @@ fn main() -> ExitCode {
 fn run(command: &str, rest: &[String]) -> Result<()> {
     let progress = Progress::new(1);
     match command {
-        "up" => cluster::up(rest),
+        "up" => cluster::up(&cluster::Wanted::parse(rest)?),
         "down" => cluster::down(),
         "all" => build::all(&Progress::new(4)),
         "programs" => progress.phase("programs", || build::programs(rest)),

@@ -51,6 +51,14 @@ const UNPACKED: [Package; 1] = [Package {
     why: "tests ask it for the time; it is only unpacked, since installed it would replace the machine's own",
 }];
 
+/// What virtual machines are made of.
+const MACHINES: &[Package] = &[
+    Package { name: "qemu-system-x86", why: "virtual machines run in it" },
+    Package { name: "qemu-utils", why: "it makes the disks of virtual machines" },
+    Package { name: "ovmf", why: "it is the firmware of virtual machines" },
+    Package { name: "swtpm", why: "it is the TPM of virtual machines" },
+];
+
 /// Installs what is missing to build, and with `tests` what is missing to test.
 pub(crate) fn install(tests: bool) -> Result<()> {
     go()?;
@@ -60,6 +68,7 @@ pub(crate) fn install(tests: bool) -> Result<()> {
         for package in UNPACKED.iter().filter(|package| !installed(package.name)) {
             unpack(package)?;
         }
+        machines()?;
     }
     Ok(())
 }
@@ -67,6 +76,11 @@ pub(crate) fn install(tests: bool) -> Result<()> {
 /// Installs what is missing to fuzz.
 pub(crate) fn install_for_fuzzing() -> Result<()> {
     packages(FUZZ.iter())
+}
+
+/// Installs what is missing to run virtual machines.
+pub(crate) fn machines() -> Result<()> {
+    packages(MACHINES.iter())
 }
 
 fn packages(wanted: impl Iterator<Item = &'static Package>) -> Result<()> {

@@ -10,7 +10,7 @@ use containers::{Containerd, Pull};
 use tokio::sync::Mutex;
 
 use crate::container::HOSTS_DIR;
-use crate::runtime::service::RunError;
+use crate::runtime::service::{RunError, error_chain};
 
 type Locks = std::sync::Mutex<HashMap<String, Arc<Mutex<()>>>>;
 
@@ -46,7 +46,8 @@ impl Images {
             match self.containerd.ensure(&pull).await {
                 Ok(_) => break,
                 Err(error) if attempt < ATTEMPTS && !error.is_not_found() => {
-                    tracing::warn!(reference, %error, "pulling an image is tried again");
+                    let error = error_chain(&error);
+                    tracing::warn!(reference, error, "pulling an image is tried again");
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }

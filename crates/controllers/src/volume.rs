@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use ::runtime::Condition;
+use ::runtime::controller::{Context, Controller, ControllerError, Input, Next, Output};
 use ::runtime::store::{Store, StoreError};
+use futures::future::BoxFuture;
 use resource::Phase;
 use resource::block::{VolumeMountRequestSpec, VolumeMountStatusSpec, VolumeStatusSpec};
 use resource::enums::VolumePhase;
@@ -20,6 +22,9 @@ const NAMESPACE: &str = "runtime";
 pub const STATE: &str = "STATE";
 /// What it works on: everything below `/var`.
 pub const EPHEMERAL: &str = "EPHEMERAL";
+
+/// What waits for EPHEMERAL to be mounted says that it waits for.
+pub(crate) const VAR: &str = "volume EPHEMERAL on /var";
 
 /// Why there is no mount.
 #[derive(Debug, thiserror::Error)]
@@ -166,9 +171,52 @@ impl Mounted {
     }
 }
 
+/// A controller that begins when `/var` is there.
+pub(crate) struct OnVar<C> {
+    node: Node,
+    inner: C,
+}
+
+/// Lets a controller that writes below `/var` begin when the volume is mounted there. Until then it waits for that,
+/// which is a condition that can be read.
+pub(crate) fn on_var<C: Controller>(node: &Node, inner: C) -> OnVar<C> {
+    OnVar { node: node.clone(), inner }
+}
+
+impl<C: Controller> Controller for OnVar<C> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn inputs(&self) -> Vec<Input> {
+        self.inner.inputs()
+    }
+
+    fn outputs(&self) -> Vec<Output> {
+        self.inner.outputs()
+    }
+
+    fn reconcile<'a>(
+        &'a mut self,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Next, ControllerError>> {
+        Box::pin(async move {
+            if !*self.node.var_ready.borrow() {
+                let condition = Condition::Event { what: VAR.to_owned() };
+                let _waiting = self.node.store.waiting(self.inner.name(), &condition);
+                let mut ready = self.node.var_ready.subscribe();
+                // The sender lives as long as the node.
+                let _ = ready.wait_for(|ready| *ready).await;
+            }
+            self.inner.reconcile(context).await
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use resource::ichor::ConditionSpec;
 
     /// Answers requests as the controllers of volumes do: a mount for each, taken back when nobody holds it.
     async fn answer(store: Store, target: PathBuf) {
@@ -216,5 +264,33 @@ mod tests {
             assert!(store.get::<VolumeMountRequestSpec>(NAMESPACE, "a-STATE").is_none());
         }
         answering.abort();
+    }
+
+    #[tokio::test]
+    async fn who_writes_to_var_begins_when_it_is_there() {
+        let platform = crate::Platform {
+            name: "metal".into(),
+            mode: crate::Mode::Metal,
+            instance_type: String::new(),
+            user_data: None,
+        };
+        let node = Node::new(platform, crate::Paths::new("/nowhere"), [0; 5]);
+        let runs = std::sync::Arc::new(tokio::sync::watch::Sender::new(0));
+        let counted = std::sync::Arc::clone(&runs);
+        let inner = crate::plain("test.Controller", vec![], vec![], move |_: &Context| {
+            counted.send_modify(|runs| *runs += 1);
+            Ok(Next::OnChange)
+        });
+        let mut controllers = ::runtime::controller::Runtime::new(node.store.clone());
+        controllers.register(on_var(&node, inner)).unwrap();
+        let running = tokio::spawn(controllers.run(std::future::pending()));
+        let id = format!("test.Controller/{VAR}");
+        let waiting = |wait: Option<&resource::Resource<ConditionSpec>>| wait.is_some();
+        node.store.wait_for::<ConditionSpec>(NAMESPACE, &id, waiting).await.unwrap();
+        assert_eq!(*runs.borrow(), 0);
+        node.var_ready.send_replace(true);
+        runs.subscribe().wait_for(|runs| *runs == 1).await.unwrap();
+        assert!(node.store.get::<ConditionSpec>(NAMESPACE, &id).is_none());
+        running.abort();
     }
 }

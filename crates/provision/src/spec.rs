@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,83 @@ pub enum RootImage {
     Directory(PathBuf),
 }
 
+/// What runs the nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provisioner {
+    /// Namespaces of this host's kernel.
+    Native {
+        /// The nodes' root file system.
+        root: RootImage,
+    },
+    /// Virtual machines.
+    Qemu(MachineSpec),
+}
+
+impl Provisioner {
+    /// The name that users know it by.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Native { .. } => "native",
+            Self::Qemu(_) => "qemu",
+        }
+    }
+
+    /// How long the cluster may run before its power is taken; `None` without a limit.
+    #[must_use]
+    pub fn time_limit(&self) -> Option<Duration> {
+        match self {
+            Self::Native { .. } => None,
+            Self::Qemu(machine) => Some(machine.time_limit),
+        }
+    }
+
+    /// The virtual machines' hardware, when the nodes are such.
+    #[must_use]
+    pub fn machine(&self) -> Option<&MachineSpec> {
+        match self {
+            Self::Native { .. } => None,
+            Self::Qemu(machine) => Some(machine),
+        }
+    }
+}
+
+/// Who executes the code of virtual machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Acceleration {
+    /// The processor if a trial shows that it can, else the emulator.
+    #[default]
+    Auto,
+    /// The processor.
+    Kvm,
+    /// The emulator.
+    Tcg,
+}
+
+/// The hardware of virtual machines, besides processors and memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineSpec {
+    /// The disk image that machines start from: raw, raw compressed with zstd, or qcow2. It is copied.
+    pub image: PathBuf,
+    /// Bytes of each machine's disk.
+    pub disk: u64,
+    /// The kernel that trials of acceleration start; without one, only emulation can be chosen.
+    pub kernel: Option<PathBuf>,
+    /// Who executes the code.
+    pub acceleration: Acceleration,
+    /// Whether machines have a TPM 2.0.
+    pub tpm: bool,
+    /// Whether machines have a watchdog that resets them.
+    pub watchdog: bool,
+    /// Words added to the kernel's command line. They are a part of the image, so whoever starts the
+    /// cluster makes one that has them.
+    pub kernel_arguments: String,
+    /// How long the machines may run before their power is taken.
+    pub time_limit: Duration,
+}
+
 /// A port of the host that leads into the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forward {
@@ -83,8 +161,8 @@ pub struct ClusterSpec {
     pub network: Ipv4Net,
     /// The largest packet of that network.
     pub mtu: u32,
-    /// The nodes' root file system.
-    pub root: RootImage,
+    /// What runs the nodes.
+    pub provisioner: Provisioner,
     /// A directory with container images that nodes ask first.
     pub image_cache: Option<PathBuf>,
     /// Control planes first.
@@ -132,8 +210,8 @@ pub struct Request {
     pub control_plane_size: Size,
     /// The size of each worker.
     pub worker_size: Size,
-    /// The nodes' root file system.
-    pub root: RootImage,
+    /// What runs the nodes.
+    pub provisioner: Provisioner,
     /// A directory with container images that nodes ask first.
     pub image_cache: Option<PathBuf>,
 }
@@ -170,7 +248,7 @@ impl Request {
             name: self.name,
             network: self.network,
             mtu: self.mtu,
-            root: self.root,
+            provisioner: self.provisioner,
             image_cache: self.image_cache,
             nodes,
             forwards: Vec::new(),
@@ -201,6 +279,15 @@ impl ClusterSpec {
     pub fn forwarded(&self, port: u16) -> Option<std::net::SocketAddr> {
         self.forwards.iter().find(|forward| forward.port == port).map(|forward| forward.listen)
     }
+
+    /// The address on the host that leads to `port` of this node.
+    #[must_use]
+    pub fn forwarded_to(&self, node: Ipv4Addr, port: u16) -> Option<std::net::SocketAddr> {
+        let mut forwards = self.forwards.iter();
+        forwards
+            .find(|forward| forward.port == port && forward.nodes.contains(&node))
+            .map(|f| f.listen)
+    }
 }
 
 fn is_name(name: &str) -> bool {
@@ -226,7 +313,7 @@ mod tests {
             workers: 2,
             control_plane_size: size,
             worker_size: size,
-            root: RootImage::Directory("/image".into()),
+            provisioner: Provisioner::Native { root: RootImage::Directory("/image".into()) },
             image_cache: None,
         }
     }

@@ -163,6 +163,18 @@ impl ClusterDirectory {
         self.node(node).join("console.log")
     }
 
+    /// The last lines that a node said on its console, at most `count`, without the sequences
+    /// that move a terminal's cursor or change its colours, and without empty lines.
+    #[must_use]
+    pub fn console_tail(&self, node: &str, count: usize) -> Vec<String> {
+        let text = fs::read(self.console(node)).unwrap_or_default();
+        let text = plain(&String::from_utf8_lossy(&text));
+        let lines: Vec<&str> =
+            text.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
+        let first = lines.len().saturating_sub(count);
+        lines.into_iter().skip(first).map(str::to_owned).collect()
+    }
+
     /// Whether a cluster was planned here.
     #[must_use]
     pub fn exists(&self) -> bool {
@@ -267,10 +279,36 @@ impl ClusterDirectory {
     }
 }
 
+/// A terminal's text without its control sequences (ECMA-48: ESC, `[`, parameters, a final byte).
+fn plain(text: &str) -> String {
+    let mut out = String::new();
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\u{1b}' if characters.next_if_eq(&'[').is_some() => {
+                let last = |c: &char| ('@'..='~').contains(c);
+                let end = characters.by_ref().find(last);
+                // A cursor that moves to another line begins one here.
+                if matches!(end, Some('H' | 'f')) {
+                    out.push('\n');
+                }
+            }
+            '\n' => out.push('\n'),
+            other if other.is_control() && other != '\t' => {}
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 const SPEC: &str = "cluster.json";
 const LOCK: &str = "lock";
 /// The machine configuration, in a node's directory.
 pub(crate) const NODE_CONFIG: &str = "config.yaml";
+/// The record of a node's first process (of its machine, when it is one), in the node's directory.
+pub(crate) const FIRST_PROCESS: &str = "init.json";
+/// The record of the process that is a machine's TPM, in the node's directory.
+pub(crate) const TPM: &str = "tpm.json";
 /// The supervisor's own record.
 pub(crate) const SUPERVISOR: &str = "supervisor.json";
 /// The cgroup's record.
@@ -329,5 +367,17 @@ mod tests {
         directory.remove().unwrap();
         directory.remove().unwrap();
         assert!(!directory.path().exists());
+    }
+
+    #[test]
+    fn the_end_of_a_console_is_read_without_its_decoration() {
+        let state = tempfile::tempdir().unwrap();
+        let directory = ClusterDirectory::new(state.path(), "x");
+        assert_eq!(directory.console_tail("n", 3), [""; 0]);
+        fs::create_dir_all(directory.node("n")).unwrap();
+        let text = b"first\r\n\r\n\x1b[1m\x1b[31mBoot\x1b[0m 1\r\n\x1b[08;01HShell> \x1b[0m\xff";
+        fs::write(directory.console("n"), text).unwrap();
+        assert_eq!(directory.console_tail("n", 2), ["Boot 1", "Shell> \u{fffd}"]);
+        assert_eq!(directory.console_tail("n", 9).len(), 3);
     }
 }

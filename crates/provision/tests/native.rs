@@ -14,15 +14,15 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use provision::native::{self, Command, NodeState, Power};
-use provision::spec::{ClusterSpec, Forward, Request, RootImage, Size};
+use provision::spec::{ClusterSpec, Forward, Provisioner, Request, RootImage, Size};
 use provision::state::ClusterDirectory;
+use provision::supervisor::{self, Command, NodeState, Power};
 
 fn main() -> ExitCode {
     if std::env::args_os().next().is_some_and(|name| name == "/sbin/init") {
         return image::init();
     }
-    if let Some(code) = native::hidden_role(std::env::args_os()) {
+    if let Some(code) = supervisor::hidden_role(std::env::args_os()) {
         return code;
     }
     if std::env::args().nth(1).is_some_and(|argument| argument == PREFLIGHT) {
@@ -67,7 +67,7 @@ const START: &str = "start-here";
 
 fn start_here() -> ExitCode {
     let path = std::env::args_os().nth(2).expect("a directory");
-    match native::start(&ClusterDirectory::at(path.into())) {
+    match supervisor::start(&ClusterDirectory::at(path.into())) {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             println!("{error}");
@@ -89,7 +89,9 @@ fn preflight_here() -> ExitCode {
         workers: 0,
         control_plane_size: size,
         worker_size: size,
-        root: RootImage::Squashfs("/does/not/exist.sqfs".into()),
+        provisioner: Provisioner::Native {
+            root: RootImage::Squashfs("/does/not/exist.sqfs".into()),
+        },
         image_cache: None,
     };
     let spec = request.plan().unwrap();
@@ -137,7 +139,7 @@ impl Cluster {
             workers,
             control_plane_size: size,
             worker_size: size,
-            root: RootImage::Directory(root),
+            provisioner: Provisioner::Native { root: RootImage::Directory(root) },
             image_cache: None,
         };
         let directory = ClusterDirectory::new(state.path(), name);
@@ -153,12 +155,12 @@ impl Cluster {
 
     fn start(self) -> Self {
         self.directory.save_spec(&self.spec).unwrap();
-        assert!(native::start(&self.directory).expect("the cluster starts (needs root)"));
+        assert!(supervisor::start(&self.directory).expect("the cluster starts (needs root)"));
         self
     }
 
     fn ask(&self, command: &Command) -> Vec<NodeState> {
-        native::ask(self.directory.path(), command).unwrap()
+        supervisor::ask(self.directory.path(), command).unwrap()
     }
 
     /// What the first node answers to `question`.
@@ -174,7 +176,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        native::destroy(&self.directory).unwrap();
+        supervisor::destroy(&self.directory).unwrap();
         assert!(!self.directory.path().exists());
     }
 }
@@ -235,7 +237,7 @@ fn nodes_run_apart_and_reach_each_other() {
         }
     }
     // A second start finds the first.
-    assert!(!native::start(&cluster.directory).unwrap());
+    assert!(!supervisor::start(&cluster.directory).unwrap());
 }
 
 fn power_is_a_machines() {
@@ -265,7 +267,8 @@ fn power_is_a_machines() {
     let Power::Failed(reason) = failed.power else { unreachable!() };
     assert!(reason.contains("exit code 7") && reason.contains("giving up"), "{reason}");
 
-    let error = native::ask(cluster.directory.path(), &Command::PowerOn("x".into())).unwrap_err();
+    let error =
+        supervisor::ask(cluster.directory.path(), &Command::PowerOn("x".into())).unwrap_err();
     assert!(error.to_string().contains("power-controlplane-1"), "{error}");
 }
 
@@ -289,10 +292,10 @@ fn a_killed_supervisor_takes_its_nodes_along() {
     sys::process::Process::open(supervisor).unwrap().signal(sys::Signal::KILL).unwrap();
     assert!(sys::signal::wait_readable(&node, Some(Duration::from_secs(10))).unwrap());
     drop(cluster.directory.lock().unwrap());
-    let error = native::ask(cluster.directory.path(), &Command::Status).unwrap_err();
+    let error = supervisor::ask(cluster.directory.path(), &Command::Status).unwrap_err();
     assert!(error.to_string().contains("not running"), "{error}");
     // The same command that makes a cluster brings it back, disks included.
-    assert!(native::start(&cluster.directory).unwrap());
+    assert!(supervisor::start(&cluster.directory).unwrap());
     assert_eq!(cluster.query("pid"), "1");
 }
 
@@ -301,13 +304,13 @@ fn a_port_in_use_is_named_and_nothing_stays() {
     let mut cluster = Cluster::plan("port", 0);
     cluster.spec.forwards[0].listen = taken.local_addr().unwrap();
     cluster.directory.save_spec(&cluster.spec).unwrap();
-    let error = native::start(&cluster.directory).unwrap_err().to_string();
+    let error = supervisor::start(&cluster.directory).unwrap_err().to_string();
     let address = taken.local_addr().unwrap().to_string();
     assert!(error.contains(&address) && error.contains("in use"), "{error}");
-    assert!(native::ask(cluster.directory.path(), &Command::Status).is_err());
+    assert!(supervisor::ask(cluster.directory.path(), &Command::Status).is_err());
     // With the port free again, the interrupted start goes through.
     drop(taken);
-    assert!(native::start(&cluster.directory).unwrap());
+    assert!(supervisor::start(&cluster.directory).unwrap());
 }
 
 /// Starts the cluster in a process of its own.
@@ -334,10 +337,10 @@ fn an_interrupted_start_is_finished() {
         }
         child.wait().unwrap();
     }
-    native::start(&cluster.directory).unwrap();
+    supervisor::start(&cluster.directory).unwrap();
     assert_eq!(cluster.query("pid"), "1");
     let first = until(&cluster, |node| node.power == Power::On);
-    assert!(!native::start(&cluster.directory).unwrap(), "what runs was started again");
+    assert!(!supervisor::start(&cluster.directory).unwrap(), "what runs was started again");
     assert_eq!(until(&cluster, |node| node.power == Power::On).pid, first.pid);
 }
 
@@ -355,7 +358,9 @@ fn starts_at_once_make_one_cluster() {
 
 fn an_image_without_init_is_named() {
     let mut cluster = Cluster::plan("noinit", 0);
-    let RootImage::Directory(root) = &cluster.spec.root else { unreachable!() };
+    let Provisioner::Native { root: RootImage::Directory(root) } = &cluster.spec.provisioner else {
+        unreachable!()
+    };
     fs::remove_file(root.join("sbin/init")).unwrap();
     cluster = cluster.start();
     let failed = until(&cluster, |node| matches!(node.power, Power::Failed(_)));

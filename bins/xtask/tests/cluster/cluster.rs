@@ -7,16 +7,27 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use provision::native;
 use provision::spec::Role;
 use provision::state::ClusterDirectory;
+use provision::supervisor;
 use serde_json::Value;
 
 /// What every step answers: nothing, or why it failed.
 pub(crate) type Outcome<T = ()> = Result<T, String>;
 
+/// What the nodes under test are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One control plane and one worker in namespaces.
+    Native,
+    /// One control plane in a virtual machine.
+    #[allow(dead_code, reason = "only the test of machines makes one; other tests share this file")]
+    Machine,
+}
+
 /// The cluster and where its files are.
 pub(crate) struct Cluster {
+    kind: Kind,
     name: String,
     checkout: PathBuf,
     state: PathBuf,
@@ -32,10 +43,13 @@ pub(crate) struct Node {
 
 impl Cluster {
     /// Makes room for a cluster of this name, of what `cargo xtask all` built.
-    pub(crate) fn prepare(name: &str) -> Outcome<Self> {
+    pub(crate) fn prepare(kind: Kind, name: &str) -> Outcome<Self> {
         let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned();
-        for needed in
-            ["out/bin/ichorctl", "out/bin/kubectl", "out/image/root.sqfs", "out/image/cache"]
+        let image: &[&str] = match kind {
+            Kind::Native => &["out/image/root.sqfs"],
+            Kind::Machine => &["out/image/disk.raw.zst", "out/image/vmlinuz"],
+        };
+        for needed in ["out/bin/ichorctl", "out/bin/kubectl", "out/image/cache"].iter().chain(image)
         {
             if !checkout.join(needed).exists() {
                 return Err(format!("{needed} is missing; build it first: cargo xtask all"));
@@ -44,7 +58,7 @@ impl Cluster {
         let state = checkout.join("out/test-clusters");
         fs::create_dir_all(&state)
             .map_err(|error| format!("making {}: {error}", state.display()))?;
-        let cluster = Self { name: name.to_owned(), checkout, state };
+        let cluster = Self { kind, name: name.to_owned(), checkout, state };
         if cluster.directory().exists() {
             println!("destroying what an interrupted run left");
             cluster.destroy()?;
@@ -52,9 +66,9 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Creates a cluster of one control plane and one worker.
-    pub(crate) fn create(name: &str) -> Outcome<Self> {
-        let cluster = Self::prepare(name)?;
+    /// Creates a cluster.
+    pub(crate) fn create(kind: Kind, name: &str) -> Outcome<Self> {
+        let cluster = Self::prepare(kind, name)?;
         let begun = Instant::now();
         let created = cluster.create_again();
         if let Err(error) = created {
@@ -77,14 +91,26 @@ impl Cluster {
 
     /// Starts to create the cluster and leaves the waiting to the caller.
     pub(crate) fn start_creating(&self) -> Outcome<Child> {
-        Command::new(self.built("bin/ichorctl"))
-            .args(["cluster", "create", "native", "--name", &self.name])
+        let mut command = Command::new(self.built("bin/ichorctl"));
+        command
+            .args(["cluster", "create", "--name", &self.name])
             .args(["--state", &self.state.display().to_string()])
-            .args(["--root-image", &self.built("image/root.sqfs")])
             .args(["--image-cache", &self.built("image/cache")])
             .args(["--talosconfig-destination", &self.file("talosconfig")])
-            .args(["--kubeconfig-destination", &self.file("kubeconfig")])
-            .args(["--wait-timeout", "5m"])
+            .args(["--kubeconfig-destination", &self.file("kubeconfig")]);
+        match self.kind {
+            Kind::Native => command
+                .args(["--provisioner", "native", "--wait-timeout", "5m"])
+                .args(["--root-image", &self.built("image/root.sqfs")]),
+            // Emulated: an API server that starts takes a minute of a processor.
+            Kind::Machine => command
+                .args(["--provisioner", "qemu", "--workers", "0", "--wait-timeout", "10m"])
+                .args(["--time-limit", "30m", "--memory-controlplanes", "2.5GiB"])
+                .args(["--disk-image-path", &self.built("image/disk.raw.zst")])
+                .args(["--vmlinuz-path", &self.built("image/vmlinuz")])
+                .args(["--extra-boot-kernel-args", "mitigations=off"]),
+        };
+        command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -169,7 +195,7 @@ impl Cluster {
 
     /// The first process of a node, as the host numbers it.
     pub(crate) fn first_process(&self, node: &Node) -> Outcome<i32> {
-        let states = native::ask(self.directory().path(), &native::Command::Status)
+        let states = supervisor::ask(self.directory().path(), &supervisor::Command::Status)
             .map_err(|error| error.to_string())?;
         let state = states.into_iter().find(|state| state.name == node.name);
         state.and_then(|state| state.pid).ok_or_else(|| format!("{} is off", node.name))

@@ -26,7 +26,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 use provision::spec::Role;
 
-use crate::cluster::{Cluster, Outcome, ensure, eventually};
+use crate::cluster::{Cluster, Kind, Outcome, ensure, eventually};
 use crate::workload::{HOST_PORT, NAMESPACE};
 
 type Step = fn(&Cluster) -> Outcome;
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
         let trials = STEPS.map(|(name, _)| Trial::test(name, || Ok(())));
         return libtest_mimic::run(&arguments, trials.into()).exit_code();
     }
-    let cluster = match Cluster::create("test") {
+    let cluster = match Cluster::create(Kind::Native, "test") {
         Ok(cluster) => Arc::new(cluster),
         Err(error) => {
             let failure = Trial::test("create", move || Err(Failed::from(error)));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use provision::spec::Role;
 
-use crate::cluster::{Cluster, Outcome, ensure, eventually};
+use crate::cluster::{Cluster, Kind, Outcome, ensure, eventually};
 
 /// Configurations that no machine accepts, and what is said about each.
 const BAD: [(&str, &str); 5] = [
@@ -44,7 +44,7 @@ pub(crate) fn bad_configurations(cluster: &Cluster) -> Outcome {
 
 /// Creating a cluster whose API server cannot start ends with its name, and destroying leaves nothing of it.
 pub(crate) fn api_server_never_comes_up(_: &Cluster) -> Outcome {
-    let cluster = Cluster::prepare("broken")?;
+    let cluster = Cluster::prepare(Kind::Native, "broken")?;
     let outcome = (|| {
         let patch =
             "apiVersion: v1alpha1\nkind: KubeAPIServerConfig\nextraArgs:\n    no-such-flag: x\n";
@@ -90,7 +90,7 @@ const MOMENTS: [Duration; 4] = [
 
 /// A creation that is interrupted again and again is finished by the one that is not, and nothing is made twice.
 pub(crate) fn interrupted_creation(_: &Cluster) -> Outcome {
-    let cluster = Cluster::prepare("interrupted")?;
+    let cluster = Cluster::prepare(Kind::Native, "interrupted")?;
     let outcome = (|| {
         for moment in MOMENTS {
             let mut child = cluster.start_creating()?;

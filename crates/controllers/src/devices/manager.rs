@@ -1,9 +1,8 @@
 //! The device manager: loads what devices need, first for those that are there, then for those that come.
 //!
-//! The devices have *settled* when nothing is being loaded and no event is waiting: a driver announces what it found
-//! before its loading is over, so nothing is missed in between.
+//! The devices have *settled* when nothing that could bring a disk or a link is being loaded and no event is waiting: a
+//! driver announces what it found before its loading is over, so nothing is missed in between.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,10 +11,10 @@ use std::time::Duration;
 use boot::module::Name;
 use sys::readiness::Readiness;
 use sys::uevent::{Action, Received, Uevent, Uevents};
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, watch};
 
-use super::modules::{LoadError, Modules, ModulesError};
+use super::loads::{Loads, Urgency};
+use super::modules::{Modules, ModulesError};
 use super::{coldplug, power};
 
 /// Modules that no device and no request of the kernel names, but the pods' network needs.
@@ -78,66 +77,6 @@ fn step(event: &Uevent) -> Step {
     }
 }
 
-/// Loads under way.
-struct Loads {
-    modules: Modules,
-    /// Loading keeps a processor busy; more at a time than there are help nobody.
-    slots: Arc<Semaphore>,
-    under_way: JoinSet<()>,
-}
-
-impl Loads {
-    fn new(modules: Modules) -> Self {
-        let slots = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 8));
-        Self { modules, slots: Arc::new(Semaphore::new(slots)), under_way: JoinSet::new() }
-    }
-
-    fn alias(&mut self, alias: &str) {
-        for name in self.modules.matching(alias) {
-            self.module(name);
-        }
-    }
-
-    fn module(&mut self, name: Name) {
-        if self.modules.was_tried(&name) {
-            return;
-        }
-        let (modules, slots) = (self.modules.clone(), Arc::clone(&self.slots));
-        self.under_way.spawn(async move {
-            let Ok(_slot) = slots.acquire().await else { return };
-            let loaded = tokio::task::spawn_blocking(move || {
-                let result = modules.load(&name, "");
-                (name, result)
-            });
-            if let Ok((name, result)) = loaded.await {
-                tell(&name, result);
-            }
-        });
-    }
-}
-
-fn tell(name: &Name, result: Result<(), LoadError>) {
-    use crate::runtime::service::error_chain;
-    match result {
-        Ok(()) => tracing::debug!(module = name.as_str(), "module loaded"),
-        // Told when it happened, or a device that the kernel has built in.
-        Err(LoadError::Before { .. } | LoadError::Unknown(_)) => {}
-        Err(error) if no_device(&error) => {
-            tracing::debug!(module = name.as_str(), "module without a device");
-        }
-        Err(error) => tracing::warn!(module = name.as_str(), "{}", error_chain(&error)),
-    }
-}
-
-/// A driver that looks for its device while it starts and finds none says so by refusing.
-fn no_device(error: &LoadError) -> bool {
-    let LoadError::Module(sys::module::ModuleError::Load { source, .. }) = error else {
-        return false;
-    };
-    // ENODEV and EOPNOTSUPP by their numbers, which are the same on all architectures here.
-    matches!(source.raw_os_error(), Some(19 | 95))
-}
-
 impl Manager {
     /// Runs until it fails; everything that it found stays in place then.
     pub(super) async fn run(self) -> ManagerError {
@@ -154,7 +93,7 @@ impl Manager {
         let mut loads = Loads::new(Modules::read(&self.modules)?);
         self.look_at_everything(&mut loads)?;
         for name in WANTED {
-            loads.module(Name::new(name));
+            loads.module(Name::new(name), Urgency::Last);
         }
         power::listen_to_all(&self.pressed);
         loop {
@@ -162,7 +101,8 @@ impl Manager {
             while let Some(received) = events.next().map_err(ManagerError::Events)? {
                 self.take(received, &mut loads)?;
             }
-            if loads.under_way.is_empty() && !*self.settled.borrow() {
+            loads.start();
+            if loads.no_device_is_awaited() && !*self.settled.borrow() {
                 tokio::time::sleep(self.settle_time).await;
                 let quiet = match events.next().map_err(ManagerError::Events)? {
                     None => true,
@@ -178,7 +118,7 @@ impl Manager {
             }
             let mut next = None;
             tokio::select! {
-                Some(_) = loads.under_way.join_next() => {}
+                () = loads.next() => {}
                 ready = readiness.until(|| { next = events.next()?; Ok(next.is_some().then_some(())) }) => {
                     ready.map_err(ManagerError::Events)?;
                 }
@@ -212,11 +152,8 @@ impl Manager {
     }
 
     fn look_at_everything(&self, loads: &mut Loads) -> Result<(), ManagerError> {
-        let aliases = coldplug::modaliases(&self.devices)?;
-        let names: BTreeSet<Name> =
-            aliases.iter().flat_map(|alias| loads.modules.matching(alias)).collect();
-        for name in names {
-            loads.module(name);
+        for alias in coldplug::modaliases(&self.devices)? {
+            loads.alias(&alias);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! Start reading at [`manager`]. A container's devices are its host's: there is nothing to do.
 
 mod coldplug;
+mod loads;
 mod manager;
 mod modules;
 mod power;

@@ -34,9 +34,9 @@ pub(crate) fn register(
 ) -> Result<(), RegisterError> {
     let clients = api::Clients::default();
     config::register(controllers, node)?;
-    for controller in render::controllers(node) {
-        controllers.register(controller)?;
-    }
+    let (secrets, configs) = render::controllers(node);
+    controllers.register(secrets)?;
+    controllers.register(configs)?;
     let (control_plane, files) = static_pod::controllers(node, clients.clone());
     controllers.register(control_plane)?;
     controllers.register(files)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::runtime::condition::Condition;
-use ::runtime::controller::{Context, ControllerError, Input, Next, Output};
+use ::runtime::controller::{Context, Controller, ControllerError, Input, Next, Output};
 use manifests::control_plane::{AUDIT_LOG_DIR, CONFIG_DIR, SECRETS_DIR, scheduler_config};
 use manifests::policy::{self, AdmissionPlugin, Authorizer};
 use manifests::static_pod::Component;
@@ -26,7 +26,8 @@ use sha2::{Digest, Sha256};
 use super::object;
 use crate::files::atomic;
 use crate::secrets::kubernetes::bundle;
-use crate::{Node, Paths, Plain, Run, plain};
+use crate::volume::on_var;
+use crate::{Node, Paths, plain};
 
 /// A file could not be given to the pod that reads it.
 #[derive(Debug, thiserror::Error)]
@@ -249,10 +250,10 @@ fn configs(context: &Context, paths: &Paths) -> Result<Next, ControllerError> {
     Ok(Next::OnChange)
 }
 
-/// The controllers of this module.
-pub(crate) fn controllers(node: &Node) -> [Plain<Run>; 2] {
+/// The controllers of this module: secrets, configuration.
+pub(crate) fn controllers(node: &Node) -> (impl Controller + use<>, impl Controller + use<>) {
     let (secret_paths, config_paths) = (node.paths.clone(), node.paths.clone());
-    [
+    (
         plain(
             "k8s.RenderSecretsStaticPodController",
             vec![
@@ -264,19 +265,23 @@ pub(crate) fn controllers(node: &Node) -> [Plain<Run>; 2] {
                 Input::weak::<EtcdEncryptionConfigSpec>("k8s"),
             ],
             vec![Output::exclusive::<SecretsStatusSpec>()],
-            Box::new(move |context: &Context| secrets(context, &secret_paths)) as Run,
+            move |context: &Context| secrets(context, &secret_paths),
         ),
-        plain(
-            "k8s.RenderConfigsStaticPodController",
-            vec![
-                Input::weak::<AdmissionControlConfigSpec>("controlplane"),
-                Input::weak::<AuditPolicyConfigSpec>("controlplane"),
-                Input::weak::<AuthorizationConfigSpec>("controlplane"),
-                Input::weak::<AuthenticationConfigSpec>("controlplane"),
-                Input::weak::<SchedulerConfigSpec>("controlplane").with_id("kube-scheduler"),
-            ],
-            vec![Output::exclusive::<ConfigStatusSpec>()],
-            Box::new(move |context: &Context| configs(context, &config_paths)) as Run,
+        // The audit log's directory is made with the files.
+        on_var(
+            node,
+            plain(
+                "k8s.RenderConfigsStaticPodController",
+                vec![
+                    Input::weak::<AdmissionControlConfigSpec>("controlplane"),
+                    Input::weak::<AuditPolicyConfigSpec>("controlplane"),
+                    Input::weak::<AuthorizationConfigSpec>("controlplane"),
+                    Input::weak::<AuthenticationConfigSpec>("controlplane"),
+                    Input::weak::<SchedulerConfigSpec>("controlplane").with_id("kube-scheduler"),
+                ],
+                vec![Output::exclusive::<ConfigStatusSpec>()],
+                move |context: &Context| configs(context, &config_paths),
+            ),
         ),
-    ]
+    )
 }

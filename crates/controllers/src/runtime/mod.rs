@@ -8,6 +8,7 @@ mod facts;
 mod mirror;
 mod mounts;
 mod parameters;
+mod patience;
 mod rotate;
 pub mod sequencer;
 pub mod service;
@@ -29,6 +30,7 @@ pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterEr
     mounts::register(controllers, node)?;
     parameters::register(controllers, node)?;
     diagnostics::register(controllers, node)?;
+    patience::register(controllers)?;
     rotate::register(controllers, node)?;
     status::register(controllers, node, node.stage.subscribe())
 }

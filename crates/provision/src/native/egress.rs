@@ -91,6 +91,11 @@ pub(crate) async fn start(
     Ok(())
 }
 
+/// Serves the proxy alone, on a listener of the host's own network; it never ends.
+pub(crate) async fn proxy(listener: TcpListener, uplink: Uplink) {
+    accept(listener, Handle::current(), uplink, connect_request).await;
+}
+
 async fn accept<F>(
     listener: TcpListener,
     outside: Handle,

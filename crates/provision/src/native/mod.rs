@@ -1,209 +1,146 @@
 //! Clusters in Linux namespaces: one process tree per node on this host's kernel.
 //!
-//! A supervisor per cluster plays the hardware: power, cables, the way out. Everything it makes
-//! lives in namespaces, in cgroups of its own and in the cluster's directory; nothing of the host
-//! is changed, so nothing has to be changed back.
+//! Everything that is made lives in namespaces, in cgroups of its own and in the cluster's
+//! directory; nothing of the host is changed, so nothing has to be changed back.
 
-mod control;
-mod egress;
+pub(crate) mod egress;
 mod fabric;
 mod forward;
-mod launch;
+pub(crate) mod launch;
 mod node;
-mod power;
-mod supervisor;
 
-use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::fd::OwnedFd;
-use std::path::Path;
-use std::process::ExitCode;
-use std::time::Duration;
+use std::os::linux::fs::MetadataExt as _;
 
-use sys::Signal;
-use sys::process::{Spawn, SpawnError, Stdio};
+use sys::cgroup::{CgroupError, Group};
+use sys::process::{Child, Exit};
 use thiserror::Error;
+use tokio::runtime::Handle;
 
-pub use control::{Command, ControlError, NodeState, ask};
 pub use egress::PROXY_PORT;
-pub use power::Power;
 
-use crate::state::{ClusterDirectory, GROUP, GroupRecord, ProcessRecord, SUPERVISOR, StateError};
+use crate::spec::{ClusterSpec, NodeSpec, RootImage};
+use crate::state::{ClusterDirectory, GROUP, GroupRecord, StateError};
+use crate::supervisor::{Next, Power};
+use egress::{EgressError, Uplink};
+use fabric::{Fabric, FabricError};
+use forward::ForwardError;
+use node::{NodeError, Place};
 
-/// The hidden subcommand that runs a cluster's supervisor.
-const SUPERVISE: &str = "cluster-supervisor";
-/// The hidden subcommand that becomes a node's first process.
-const LAUNCH: &str = "cluster-node";
-/// The descriptor on which the supervisor reports that it is ready.
-const READY_FD: i32 = 3;
-/// A supervisor that was asked to stop only has processes to kill.
-const STOP_PATIENCE: Duration = Duration::from_secs(30);
-
-/// The name under which a program finds itself, also when its file was replaced meanwhile.
-const SELF: &str = "/proc/self/exe";
-
-/// Why a cluster could not be started or ended.
+/// Why the nodes have no place to be.
 #[derive(Debug, Error)]
-pub enum NativeError {
-    /// Its directory could not be used.
+pub(crate) enum NativeError {
     #[error(transparent)]
     State(#[from] StateError),
-    /// The supervisor program did not start.
-    #[error("cannot start the cluster's supervisor")]
-    Spawn(#[source] SpawnError),
-    /// Its report could not be received.
-    #[error("cannot hear from the cluster's supervisor")]
-    Report(#[source] io::Error),
-    /// It gave up.
-    #[error("the cluster cannot be started: {0}")]
-    Start(String),
-    /// It does not end.
-    #[error("process {pid}, the cluster's supervisor, does not end; see {log}")]
-    Stuck {
-        /// The process.
-        pid: i32,
-        /// Its log.
-        log: String,
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    #[error(
+        "no cgroup above this process lets new groups use the controllers cpu, memory and pids"
+    )]
+    NoParent,
+    #[error("cannot look at the cluster's directory")]
+    Directory(#[source] std::io::Error),
+    #[error(transparent)]
+    Fabric(#[from] FabricError),
+    #[error(transparent)]
+    Forward(#[from] ForwardError),
+    #[error(transparent)]
+    Egress(#[from] EgressError),
+    #[error("node {name}")]
+    Node {
+        name: String,
+        #[source]
+        source: Box<NodeError>,
     },
-    /// A cgroup could not be cleaned up.
-    #[error(transparent)]
-    Cgroup(#[from] sys::cgroup::CgroupError),
-    /// A process could not be ended.
-    #[error(transparent)]
-    Process(#[from] sys::process::ProcessError),
 }
 
-/// Runs this program in one of its hidden roles, when `arguments` (with the program's name) ask
-/// for one. To be called before anything else, in particular before any thread is started.
-#[must_use]
-pub fn hidden_role(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
-    let mut arguments = arguments.into_iter().skip(1);
-    let role = arguments.next()?;
-    if role == SUPERVISE {
-        let directory = arguments.next()?;
-        return Some(supervisor::main(Path::new(&directory)));
-    }
-    if role == LAUNCH {
-        let error = launch::run();
-        eprintln!("node: {}", chain(&error));
-        return Some(ExitCode::FAILURE);
-    }
-    None
+/// The network and the cgroup of a running cluster.
+pub(crate) struct Native {
+    root: RootImage,
+    group: Group,
+    fabric: Fabric,
 }
 
-/// Starts a planned cluster's supervisor and with it all nodes; `false` when it runs already.
-///
-/// # Errors
-/// When anything the nodes need cannot be had; then nothing is left running.
-pub fn start(directory: &ClusterDirectory) -> Result<bool, NativeError> {
-    let Some(lock) = directory.try_lock()? else { return Ok(false) };
-    // What a killed supervisor left behind would be in the way.
-    clean_up(directory)?;
-    drop(lock);
-
-    let (reader, writer) = io::pipe().map_err(NativeError::Report)?;
-    let child = Spawn::new(SELF)
-        .arg0("ichorctl")
-        .arg(SUPERVISE)
-        .arg(directory.path())
-        .inherit_env()
-        .stdin(Stdio::Null)
-        .log_to(directory.file("supervisor.log"))
-        .file(OwnedFd::from(writer), READY_FD)
-        .new_session()
-        .directory("/")
-        .spawn()
-        .map_err(NativeError::Spawn)?;
-    let mut report = String::new();
-    File::from(OwnedFd::from(reader)).read_to_string(&mut report).map_err(NativeError::Report)?;
-    if report == supervisor::READY {
-        return Ok(true);
-    }
-    child.wait()?;
-    // An interrupted start can have left a supervisor that began a moment before this one.
-    if report == supervisor::RUNNING {
-        return Ok(false);
-    }
-    if let Some(_lock) = directory.try_lock()? {
-        clean_up(directory)?;
-    }
-    let log = directory.file("supervisor.log");
-    Err(NativeError::Start(match report.as_str() {
-        "" => format!("its supervisor ended without a word; see {}", log.display()),
-        reason => reason.to_owned(),
-    }))
-}
-
-/// Ends all nodes and the supervisor and removes everything that came with the cluster.
-///
-/// # Errors
-/// When something cannot be ended or removed.
-pub fn destroy(directory: &ClusterDirectory) -> Result<(), NativeError> {
-    stop(directory)?;
-    Ok(directory.remove()?)
-}
-
-/// Ends all nodes and the supervisor; disks stay.
-///
-/// # Errors
-/// When something cannot be ended.
-pub fn stop(directory: &ClusterDirectory) -> Result<(), NativeError> {
-    if !directory.path().exists() {
-        return Ok(());
-    }
-    let recorded = directory.read::<ProcessRecord>(SUPERVISOR).ok();
-    if let Some(process) = recorded.and_then(|record| record.open()) {
-        // A supervisor that cannot be asked is told by signal.
-        if ask(directory.path(), &Command::Stop).is_err() {
-            process.signal(Signal::TERM)?;
+impl Native {
+    /// Makes the cluster's network and cgroup.
+    pub(crate) async fn open(
+        directory: &ClusterDirectory,
+        spec: &ClusterSpec,
+        root: RootImage,
+    ) -> Result<Self, NativeError> {
+        let group = cluster_group(directory, spec)?;
+        let fabric = Fabric::start(spec.network, spec.gateway(), spec.mtu).await?;
+        let outside = Handle::current();
+        egress::start(spec.gateway(), Uplink::of_host(), fabric.handle(), outside).await?;
+        for wanted in &spec.forwards {
+            forward::start(wanted, fabric.handle().clone()).await?;
         }
-        if !sys::signal::wait_readable(&process, Some(STOP_PATIENCE))
-            .map_err(NativeError::Report)?
-        {
-            process.signal(Signal::KILL)?;
-            sys::signal::wait_readable(&process, Some(STOP_PATIENCE))
-                .map_err(NativeError::Report)?;
-            if !process.has_ended()? {
-                let log = directory.file("supervisor.log").display().to_string();
-                return Err(NativeError::Stuck { pid: process.id(), log });
-            }
-        }
+        Ok(Self { root, group, fabric })
     }
-    let _lock = directory.lock()?;
-    clean_up(directory)
+
+    /// Starts the first process of the node at `index`.
+    pub(crate) async fn launch(
+        &self,
+        directory: &ClusterDirectory,
+        spec: &ClusterSpec,
+        index: usize,
+        node: &NodeSpec,
+    ) -> Result<Child, NativeError> {
+        let place = Place {
+            cluster: spec,
+            root: &self.root,
+            directory,
+            group: self.group.child(&node.name),
+            fabric: &self.fabric,
+        };
+        node::start(&place, index + 1, node).await.map_err(|source| NativeError::Node {
+            name: node.name.clone(),
+            source: Box::new(source),
+        })
+    }
+
+    /// Removes what was made; all nodes have ended.
+    pub(crate) fn close(&self) -> Result<(), NativeError> {
+        Ok(self.group.remove()?)
+    }
 }
 
-/// Ends what a supervisor that died left behind. The caller holds the lock.
-fn clean_up(directory: &ClusterDirectory) -> Result<(), NativeError> {
-    let Ok(record) = directory.read::<GroupRecord>(GROUP) else { return Ok(()) };
-    let Some(group) = record.group() else { return Ok(()) };
-    let mut left: Vec<_> = Vec::new();
-    if let Ok(nodes) = std::fs::read_dir(directory.path().join("nodes")) {
-        for node in nodes.flatten() {
-            let node = ClusterDirectory::at(node.path());
-            let record = node.read::<ProcessRecord>(node::FIRST_PROCESS).ok();
-            left.extend(record.and_then(|record| record.open()));
-        }
-    }
-    for process in &left {
-        process.signal(Signal::KILL)?;
-    }
-    // A PID namespace's first process ends after everybody else in it.
-    for process in &left {
-        sys::signal::wait_readable(process, Some(STOP_PATIENCE)).map_err(NativeError::Report)?;
-    }
-    Ok(group.remove()?)
+/// The cluster's own cgroup, recorded before it exists.
+fn cluster_group(directory: &ClusterDirectory, spec: &ClusterSpec) -> Result<Group, NativeError> {
+    let parent = Group::current()?.nearest_parent().ok_or(NativeError::NoParent)?;
+    // Clusters of the same name in different directories are different clusters.
+    let inode = directory.path().metadata().map_err(NativeError::Directory)?.st_ino();
+    let group = parent.child(format!("ichor-{}-{inode}", spec.name));
+    directory.write(GROUP, &GroupRecord::of(&group))?;
+    group.create()?;
+    group.delegate()?;
+    Ok(group)
 }
 
-/// An error with all its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
+const HANGUP: i32 = 1;
+const INTERRUPT: i32 = 2;
+const KILL: i32 = 9;
+
+/// What the end of a node's first process means. The kernel turns `reboot(2)` inside a PID
+/// namespace into such signals (pid_namespaces(7)).
+pub(crate) fn after(exit: Exit) -> Next {
+    match exit {
+        Exit::Signal(HANGUP) => Next::Start,
+        // Power off and halt; and a power cut, which whoever cuts must end.
+        Exit::Signal(INTERRUPT | KILL) => Next::Stay(Power::Off),
+        other => Next::Stay(Power::Failed(format!("its first process ended with {other}"))),
     }
-    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nodes_end_means_what_a_machines_would() {
+        assert_eq!(after(Exit::Signal(1)), Next::Start);
+        assert_eq!(after(Exit::Signal(2)), Next::Stay(Power::Off));
+        assert_eq!(after(Exit::Signal(9)), Next::Stay(Power::Off));
+        assert!(matches!(after(Exit::Code(1)), Next::Stay(Power::Failed(_))));
+        assert!(matches!(after(Exit::Signal(11)), Next::Stay(Power::Failed(_))));
+    }
 }

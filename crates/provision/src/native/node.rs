@@ -17,13 +17,13 @@ use thiserror::Error;
 
 use super::fabric::{Fabric, FabricError};
 use super::launch::{Bind, Launch};
-use crate::spec::{ClusterSpec, NodeSpec};
+use crate::spec::{ClusterSpec, NodeSpec, RootImage};
 use crate::state::{
-    ClusterDirectory, NODE_CONFIG, ProcessRecord, StateError, make_directory, write_file,
+    ClusterDirectory, FIRST_PROCESS, NODE_CONFIG, ProcessRecord, StateError, make_directory,
+    write_file,
 };
+use crate::supervisor::{LAUNCH, SELF};
 
-/// The record of a node's first process, in the node's directory.
-pub(crate) const FIRST_PROCESS: &str = "init.json";
 /// The kernel takes no longer argument or variable (`MAX_ARG_STRLEN`), less some room for its name.
 const LONGEST_VARIABLE: usize = 131_072 - 64;
 
@@ -57,6 +57,7 @@ pub(crate) enum NodeError {
 /// Where a node lives on the host.
 pub(crate) struct Place<'a> {
     pub(crate) cluster: &'a ClusterSpec,
+    pub(crate) root: &'a RootImage,
     pub(crate) directory: &'a ClusterDirectory,
     pub(crate) group: Group,
     pub(crate) fabric: &'a Fabric,
@@ -84,9 +85,9 @@ pub(crate) async fn start(
         | Namespaces::UTS
         | Namespaces::IPC
         | Namespaces::CGROUP;
-    let mut spawn = Spawn::new(super::SELF)
+    let mut spawn = Spawn::new(SELF)
         .arg0("ichorctl")
-        .arg(super::LAUNCH)
+        .arg(LAUNCH)
         .stdin(Stdio::Fd(OwnedFd::from(reader)))
         .log_to(place.directory.console(&node.name))
         .unshare(namespaces)
@@ -152,7 +153,7 @@ fn prepare(
     };
     Ok(Launch {
         hostname: node.name.clone(),
-        root: place.cluster.root.clone(),
+        root: place.root.clone(),
         mountpoint: root,
         binds,
         environment: environment(node, config.as_deref())?,
@@ -200,13 +201,6 @@ fn limit(group: &Group, node: &NodeSpec) -> Result<(), CgroupError> {
             group.write("cpu", "cpu.max", &format!("{quota} {PERIOD}"))
         }
     }
-}
-
-/// The last thing a node said on its console.
-pub(crate) fn last_words(directory: &ClusterDirectory, node: &str) -> Option<String> {
-    let text = fs::read(directory.console(node)).ok()?;
-    let text = String::from_utf8_lossy(&text);
-    text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use sys::process::{Capabilities, Capability};
 use sys::system::Space;
 
 use super::trial;
-use crate::spec::{ClusterSpec, RootImage};
+use crate::qemu;
+use crate::spec::{ClusterSpec, Provisioner, RootImage};
 
 /// What was seen of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +34,10 @@ pub struct Host {
     pub disk: Option<Space>,
     /// Addresses of the host that the cluster wants and cannot have, and why.
     pub taken: Vec<(SocketAddr, String)>,
-    /// Why the root image is none.
-    pub bad_root: Option<String>,
+    /// Programs and files that are missing, each with the Debian package that has it.
+    pub programs: Vec<(&'static str, &'static str)>,
+    /// Why the root image or disk image is none.
+    pub bad_image: Option<String>,
     /// Whether the image cache is not there.
     pub no_cache: bool,
 }
@@ -64,7 +67,8 @@ impl Host {
             .filter(|(_, capability)| !capabilities.contains(*capability))
             .map(|(name, _)| name)
             .collect();
-        let privileged = lacking.is_empty();
+        let namespaces = matches!(spec.provisioner, Provisioner::Native { .. });
+        let privileged = namespaces && lacking.is_empty();
         let existing = existing_parent(state);
         Self {
             root: is_root(),
@@ -76,7 +80,8 @@ impl Host {
             inotify: number("/proc/sys/fs/inotify/max_user_instances").unwrap_or(u64::MAX),
             disk: sys::system::space(existing).ok(),
             taken: spec.forwards.iter().filter_map(|forward| taken(forward.listen)).collect(),
-            bad_root: bad_root(&spec.root).err().map(|error| error.to_string()),
+            programs: spec.provisioner.machine().map(qemu::missing).unwrap_or_default(),
+            bad_image: bad_image(&spec.provisioner).err().map(|error| error.to_string()),
             no_cache: spec
                 .image_cache
                 .as_ref()
@@ -141,7 +146,11 @@ fn taken(address: SocketAddr) -> Option<(SocketAddr, String)> {
     TcpListener::bind(address).err().map(|error| (address, error.to_string()))
 }
 
-fn bad_root(root: &RootImage) -> io::Result<()> {
+fn bad_image(provisioner: &Provisioner) -> io::Result<()> {
+    let root = match provisioner {
+        Provisioner::Native { root } => root,
+        Provisioner::Qemu(machine) => return qemu::check_image(&machine.image),
+    };
     match root {
         RootImage::Squashfs(path) => {
             let mut magic = [0; 4];
@@ -166,12 +175,13 @@ mod tests {
 
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("root.sqfs");
-        assert!(bad_root(&RootImage::Squashfs(file.clone())).is_err());
+        let bad_root = |root| bad_image(&Provisioner::Native { root });
+        assert!(bad_root(RootImage::Squashfs(file.clone())).is_err());
         fs::write(&file, "x").unwrap();
-        assert!(bad_root(&RootImage::Squashfs(file.clone())).is_err());
+        assert!(bad_root(RootImage::Squashfs(file.clone())).is_err());
         fs::write(&file, "hsqs....").unwrap();
-        assert!(bad_root(&RootImage::Squashfs(file)).is_ok());
-        assert!(bad_root(&RootImage::Directory(directory.path().into())).is_err());
+        assert!(bad_root(RootImage::Squashfs(file)).is_ok());
+        assert!(bad_root(RootImage::Directory(directory.path().into())).is_err());
         let missing = directory.path().join("a/b");
         assert_eq!(existing_parent(&missing), directory.path());
     }

@@ -11,13 +11,15 @@ use std::path::Path;
 
 pub use host::Host;
 
-use crate::spec::{ClusterSpec, Role, RootImage};
+use crate::spec::{ClusterSpec, Provisioner, Role, RootImage};
 
 const GIB: u64 = 1 << 30;
 /// What the processes of an idle control plane and of an idle worker were measured to use, and a
 /// little to work with.
 const CONTROL_PLANE_MEMORY: u64 = GIB + GIB / 4;
 const WORKER_MEMORY: u64 = GIB / 2;
+/// What an emulator and a guest's own kernel use besides.
+const MACHINE_MEMORY: u64 = GIB / 2;
 /// Unpacked images, etcd and logs of one node.
 const NODE_DISK: u64 = 2 * GIB;
 /// Below this share of free space, the nodes' kubelets take the disk for full and evict pods.
@@ -56,9 +58,14 @@ impl fmt::Display for Finding {
 #[must_use]
 pub fn judge(host: &Host, spec: &ClusterSpec) -> Vec<Finding> {
     let mut findings = Findings(Vec::new());
-    findings.privilege(host);
-    findings.kernel(host, spec);
-    findings.cgroups(host);
+    match &spec.provisioner {
+        Provisioner::Native { root } => {
+            findings.privilege(host);
+            findings.kernel(host, root);
+            findings.cgroups(host);
+        }
+        Provisioner::Qemu(_) => findings.programs(host),
+    }
     findings.memory(host, spec);
     findings.disk(host, spec);
     for (address, reason) in &host.taken {
@@ -99,14 +106,23 @@ impl Findings {
         }
     }
 
-    fn kernel(&mut self, host: &Host, spec: &ClusterSpec) {
+    fn programs(&mut self, host: &Host) {
+        for (what, package) in &host.programs {
+            self.missing(
+                format!("{what} is not installed"),
+                format!("install it: apt-get install {package}"),
+            );
+        }
+    }
+
+    fn kernel(&mut self, host: &Host, root: &RootImage) {
         for (feature, reason) in &host.refused {
             self.missing(
                 format!("this kernel refuses {feature} ({reason})"),
                 "use a kernel that has it built in, or load its module",
             );
         }
-        if let (RootImage::Squashfs(_), Some(reason)) = (&spec.root, &host.no_squashfs) {
+        if let (RootImage::Squashfs(_), Some(reason)) = (root, &host.no_squashfs) {
             self.missing(
                 format!("a squashfs cannot be mounted here ({reason})"),
                 "unpack the image and name the directory with --root-image",
@@ -141,7 +157,8 @@ impl Findings {
                 "give it more",
             );
         }
-        let needed: u64 = spec.nodes.iter().map(|node| least(node.role)).sum();
+        let besides = spec.provisioner.machine().map_or(0, |_| MACHINE_MEMORY);
+        let needed: u64 = spec.nodes.iter().map(|node| least(node.role) + besides).sum();
         if host.memory < needed {
             self.missing(
                 format!(
@@ -190,11 +207,16 @@ impl Findings {
     }
 
     fn files(&mut self, host: &Host, spec: &ClusterSpec) {
-        if let Some(reason) = &host.bad_root {
-            let (RootImage::Squashfs(path) | RootImage::Directory(path)) = &spec.root;
+        if let Some(reason) = &host.bad_image {
+            let (path, kind, option) = match &spec.provisioner {
+                Provisioner::Native {
+                    root: RootImage::Squashfs(path) | RootImage::Directory(path),
+                } => (path, "root", "--root-image"),
+                Provisioner::Qemu(machine) => (&machine.image, "disk", "--disk-image-path"),
+            };
             self.missing(
-                format!("{} is no root image ({reason})", path.display()),
-                "build it with `make image`, or name another with --root-image",
+                format!("{} is no {kind} image ({reason})", path.display()),
+                format!("build it with `make image`, or name another with {option}"),
             );
         }
         if let (Some(path), true) = (&spec.image_cache, host.no_cache) {
@@ -231,7 +253,7 @@ mod tests {
             workers: 1,
             control_plane_size: size,
             worker_size: size,
-            root: RootImage::Squashfs("/root.sqfs".into()),
+            provisioner: Provisioner::Native { root: RootImage::Squashfs("/root.sqfs".into()) },
             image_cache: Some("/cache".into()),
         }
         .plan()
@@ -245,6 +267,7 @@ mod tests {
             refused: vec![],
             no_squashfs: None,
             no_cgroups: None,
+            programs: vec![],
             memory: 8 * GIB,
             inotify: 128,
             disk: Some(sys::system::Space {
@@ -255,7 +278,7 @@ mod tests {
                 files_free: 1,
             }),
             taken: vec![],
-            bad_root: None,
+            bad_image: None,
             no_cache: false,
         }
     }
@@ -304,7 +327,7 @@ mod tests {
             (
                 "/root.sqfs is no root image",
                 "make image",
-                Host { bad_root: Some("x".into()), ..good() },
+                Host { bad_image: Some("x".into()), ..good() },
             ),
         ];
         for (what, cure, host) in cases {
@@ -318,6 +341,29 @@ mod tests {
         let findings = judge(&bad, &spec());
         assert_eq!(findings.len(), 4, "{findings:?}");
         assert_eq!(findings.last().unwrap().severity, Severity::Warning);
+    }
+
+    #[test]
+    fn virtual_machines_need_programs_and_no_privilege() {
+        let mut spec = spec();
+        spec.provisioner = Provisioner::Qemu(crate::spec::MachineSpec {
+            image: "/disk.raw.zst".into(),
+            disk: 10 * GIB,
+            kernel: None,
+            acceleration: crate::spec::Acceleration::Auto,
+            tpm: false,
+            watchdog: false,
+            kernel_arguments: String::new(),
+            time_limit: std::time::Duration::from_secs(1),
+        });
+        let host = Host { root: false, no_cgroups: Some("x".into()), ..good() };
+        assert_eq!(judge(&host, &spec), []);
+        let programs = vec![("qemu-img", "qemu-utils")];
+        let host = Host { programs, bad_image: Some("x".into()), memory: 2 * GIB, ..good() };
+        let texts: Vec<_> = judge(&host, &spec).iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), 3, "{texts:?}");
+        assert!(texts[0].contains("qemu-img") && texts[0].ends_with("install qemu-utils"));
+        assert!(texts[2].contains("/disk.raw.zst is no disk image"), "{texts:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rtnetlink::{LinkBridge, LinkVeth, LinkVxlan};
 use sys::mount::{self, MountFlags, Propagation};
 use sys::namespace::{self, Namespaces};
 
-use crate::native::chain;
+use crate::supervisor::chain;
 
 /// Tries everything; what was refused, and why. `state` is where a cluster would be.
 pub(super) fn run(state: &Path) -> Vec<(&'static str, String)> {

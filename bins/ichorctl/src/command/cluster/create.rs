@@ -1,31 +1,38 @@
 //! `cluster create`: from nothing to nodes that are ready.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use client::{AccessFile, Connection, ConnectionOptions, Endpoint, Node, Search, Trust};
 use pki::{Access, Secrets, System};
-use provision::native;
 use provision::preflight::{self, Host, Severity};
+use provision::qemu::Emulation;
 use provision::spec::{
-    ClusterSpec, Forward, KUBERNETES_API_PORT, MACHINE_API_PORT, Request, RootImage, Size,
+    ClusterSpec, Forward, KUBERNETES_API_PORT, MACHINE_API_PORT, Provisioner, Request, RootImage,
+    Size,
 };
 use provision::state::ClusterDirectory;
+use provision::supervisor;
 
-use super::progress::{Progress, Step};
-use super::{Place, configuration, health, kubeconfig, show};
+use super::configuration::{Links, Surroundings};
+use super::progress::Progress;
+use super::wait::Wait;
+use super::{Kind, Place, configuration, health, kubeconfig, machines, show};
 use crate::output::{age, style};
 use crate::{files, remote};
 
 /// Arguments of `cluster create`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Kind of cluster: nodes in namespaces of this machine
-    #[arg(default_value = "native", value_parser = ["native"])]
-    provisioner: String,
+    /// Kind of cluster: native for nodes in namespaces of this machine, qemu for virtual machines
+    #[arg(value_enum, value_name = "KIND", default_value = "native")]
+    kind: Kind,
+    /// The same as an option
+    #[arg(long, value_enum, value_name = "KIND")]
+    provisioner: Option<Kind>,
     /// Number of control planes
     #[arg(long, value_name = "N", default_value_t = 1)]
     controlplanes: usize,
@@ -57,6 +64,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIRECTORY")]
     image_cache: Option<PathBuf>,
     #[command(flatten)]
+    machines: machines::MachineArgs,
+    #[command(flatten)]
     configuration: configuration::ConfigurationArgs,
     /// Where the client configuration goes besides the cluster's directory
     #[arg(long, value_name = "FILE")]
@@ -85,7 +94,7 @@ fn processors(text: &str) -> Result<u32, String> {
     Ok((number * 1000.0).round() as u32)
 }
 
-fn memory(text: &str) -> Result<u64, String> {
+pub(super) fn memory(text: &str) -> Result<u64, String> {
     let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
     let expected =
         || "expected a size such as 2.0GiB or 1536MiB; a bare number is in MiB".to_owned();
@@ -103,55 +112,93 @@ fn memory(text: &str) -> Result<u64, String> {
     Ok(((u128::from(thousandths) << shift) / 1000).try_into().unwrap_or(u64::MAX))
 }
 
-/// The phases that are shown.
+/// The phases that are shown, and those that only virtual machines have.
 const PHASES: usize = 7;
+const MACHINE_PHASES: usize = 2;
 
 /// Creates the cluster, or finishes what an interrupted run has begun.
 pub(super) fn run(arguments: Args, place: &Place) -> anyhow::Result<()> {
     let state = place.state()?;
     let directory = place.directory()?;
-    let mut progress = Progress::new(PHASES);
-    let wanted = request(&arguments, place)?.plan()?;
+    let kind = arguments.provisioner.unwrap_or(arguments.kind);
+    let more = if kind == Kind::Qemu { MACHINE_PHASES } else { 0 };
+    let mut progress = Progress::new(PHASES + more);
+    let wanted = request(&arguments, kind, place)?.plan()?;
     let spec = progress.phase("check the host", |_| {
         let spec = reuse_or_plan(&directory, wanted)?;
-        let running = native::ask(directory.path(), &native::Command::Status).is_ok();
+        let running = supervisor::ask(directory.path(), &supervisor::Command::Status).is_ok();
         if !running {
             check_host(&spec, &state)?;
         }
         Ok(spec)
     })?;
+    let emulation = match spec.provisioner.machine() {
+        None => None,
+        Some(machine) => progress.phase("try to run a guest", |step| {
+            let emulation = Emulation::of_cluster(&directory, &spec, machine)?;
+            step.detail(machines::describe(&emulation));
+            Ok(Some(emulation))
+        })?,
+    };
     let access = progress.phase("secrets and configurations", |_| {
         directory.create()?;
         directory.save_spec(&spec)?;
-        prepare(&arguments, &spec, &directory)
+        if let (Some(machine), Some(emulation)) = (spec.provisioner.machine(), &emulation) {
+            machines::make_image(&directory, machine, emulation)?;
+        }
+        prepare(&arguments, &spec, &directory, emulation.as_ref())
     })?;
     progress.phase("start the nodes", |step| {
-        let started = native::start(&directory)?;
+        let started = supervisor::start(&directory)?;
         step.detail(if started { "" } else { "they run already" });
         Ok(())
     })?;
     if arguments.wait {
         let nodes = connect(&access, &spec)?;
-        let wait = Wait::begin(arguments.wait_timeout, &directory);
-        remote::block_on(start_kubernetes(&mut progress, &nodes, &spec, &directory, &wait))?;
+        let wait = Wait::begin(arguments.wait_timeout, &spec, &directory);
+        remote::block_on(async {
+            if let Some(emulation) = &emulation {
+                let setup = machines::Setup {
+                    spec: &spec,
+                    directory: &directory,
+                    access: &access,
+                    secrets: &read_secrets(&directory)?,
+                    arguments: &arguments.configuration,
+                    emulation,
+                };
+                setup.configure(&mut progress, &wait).await?;
+            }
+            start_kubernetes(&mut progress, &nodes, &spec, &directory, &wait).await
+        })?;
     }
     publish(&arguments, &directory, &access)?;
-    let states = native::ask(directory.path(), &native::Command::Status)?;
-    files::print(&show::text(&arguments.provisioner, &spec, &states))?;
+    let states = supervisor::ask(directory.path(), &supervisor::Command::Status)?;
+    files::print(&show::text(&spec, &states))?;
     files::print(&next_commands(&directory, arguments.wait))?;
     eprintln!("\nready after {:.1} s", progress.elapsed().as_secs_f64());
     Ok(())
 }
 
 const SECRETS: &str = "secrets.yaml";
-const TALOSCONFIG: &str = "talosconfig";
+pub(super) const TALOSCONFIG: &str = "talosconfig";
 const KUBECONFIG: &str = "kubeconfig";
 
-fn request(arguments: &Args, place: &Place) -> anyhow::Result<Request> {
-    let absolute = |path: &Path| {
-        std::path::absolute(path).with_context(|| format!("finding {}", path.display()))
+/// The path as the supervisor, which has another working directory, must know it.
+pub(super) fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("finding {}", path.display()))
+}
+
+fn request(arguments: &Args, kind: Kind, place: &Place) -> anyhow::Result<Request> {
+    let provisioner = match kind {
+        Kind::Qemu => Provisioner::Qemu(arguments.machines.spec()?),
+        Kind::Native => {
+            let root = absolute(&arguments.root_image)?;
+            let directory = root.is_dir();
+            let root =
+                if directory { RootImage::Directory(root) } else { RootImage::Squashfs(root) };
+            Provisioner::Native { root }
+        }
     };
-    let root = absolute(&arguments.root_image)?;
     Ok(Request {
         name: place.name.clone(),
         network: arguments.cidr,
@@ -163,7 +210,7 @@ fn request(arguments: &Args, place: &Place) -> anyhow::Result<Request> {
             memory: arguments.memory_controlplanes,
         },
         worker_size: Size { millicpus: arguments.cpus_workers, memory: arguments.memory_workers },
-        root: if root.is_dir() { RootImage::Directory(root) } else { RootImage::Squashfs(root) },
+        provisioner,
         image_cache: arguments.image_cache.as_deref().map(absolute).transpose()?,
     })
 }
@@ -185,17 +232,28 @@ fn reuse_or_plan(
         }
         return Ok(existing);
     }
-    let nodes: Vec<_> = wanted.control_planes().map(|node| node.address).collect();
-    for port in [MACHINE_API_PORT, KUBERNETES_API_PORT] {
-        wanted.forwards.push(Forward { listen: free_address()?, port, nodes: nodes.clone() });
+    let control_planes: Vec<_> = wanted.control_planes().map(|node| node.address).collect();
+    let ways: Vec<(u16, Vec<Ipv4Addr>)> = match &wanted.provisioner {
+        Provisioner::Native { .. } => [MACHINE_API_PORT, KUBERNETES_API_PORT]
+            .map(|port| (port, control_planes.clone()))
+            .into(),
+        // A machine is reached before it has an address that anybody knows.
+        Provisioner::Qemu(_) => {
+            let api = wanted.nodes.iter().map(|node| (MACHINE_API_PORT, vec![node.address]));
+            let kubernetes = control_planes.iter().map(|node| (KUBERNETES_API_PORT, vec![*node]));
+            api.chain(kubernetes).collect()
+        }
+    };
+    let mut listening = Vec::new();
+    for (port, nodes) in ways {
+        // All are held until all are chosen, so that none is chosen twice.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        let listener = listener.context("finding a free port on 127.0.0.1")?;
+        let listen = listener.local_addr().context("finding a free port on 127.0.0.1")?;
+        wanted.forwards.push(Forward { listen, port, nodes });
+        listening.push(listener);
     }
     Ok(wanted)
-}
-
-fn free_address() -> anyhow::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .context("finding a free port on 127.0.0.1")
 }
 
 /// Says everything that is missing, or goes on.
@@ -213,16 +271,22 @@ fn check_host(spec: &ClusterSpec, state: &Path) -> anyhow::Result<()> {
     bail!("this machine cannot run the cluster yet; nothing was started:{}", list.concat())
 }
 
+fn read_secrets(directory: &ClusterDirectory) -> anyhow::Result<Secrets> {
+    let path = directory.file(SECRETS);
+    let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    Secrets::from_yaml(&text).with_context(|| format!("using {}", path.display()))
+}
+
 /// Makes what is not there yet: secrets once, configurations from them.
 fn prepare(
     arguments: &Args,
     spec: &ClusterSpec,
     directory: &ClusterDirectory,
+    emulation: Option<&Emulation>,
 ) -> anyhow::Result<Access> {
     let path = directory.file(SECRETS);
     let secrets = if path.exists() {
-        Secrets::from_yaml(&fs::read(&path).with_context(|| format!("reading {}", path.display()))?)
-            .with_context(|| format!("using {}", path.display()))?
+        read_secrets(directory)?
     } else {
         let secrets = Secrets::generate(remote::now(), &mut System)?;
         files::write(&path, secrets.to_yaml().as_bytes(), 0o600)?;
@@ -231,7 +295,14 @@ fn prepare(
     for node in &spec.nodes {
         let path = directory.node_config(&node.name)?;
         if !path.exists() {
-            let text = configuration::of(&arguments.configuration, spec, node, &secrets)?;
+            // What a machine calls its links is only known when it runs; what is wrong otherwise
+            // is said now.
+            let links = Links::default();
+            let surroundings = emulation.map_or(Surroundings::Namespace, |emulation| {
+                Surroundings::Machine(emulation, &links)
+            });
+            let text =
+                configuration::of(&arguments.configuration, spec, node, &secrets, surroundings)?;
             files::write(&path, text.as_bytes(), 0o600)?;
         }
     }
@@ -239,8 +310,13 @@ fn prepare(
     if !path.exists() {
         let identity = secrets.client(&["os:admin".to_owned()], remote::now(), &mut System)?;
         let mut context = pki::Context::new(&secrets.os.certificate, &identity)?;
-        let endpoint = spec.forwarded(MACHINE_API_PORT).context("the cluster has no API port")?;
-        context.endpoints = vec![endpoint.to_string()];
+        let mut endpoints: Vec<_> = spec
+            .control_planes()
+            .filter_map(|node| spec.forwarded_to(node.address, MACHINE_API_PORT))
+            .map(|address| address.to_string())
+            .collect();
+        endpoints.dedup();
+        context.endpoints = endpoints;
         context.nodes = spec.nodes.iter().map(|node| node.address.to_string()).collect();
         files::write(&path, Access::with(&spec.name, context).to_yaml().as_bytes(), 0o600)?;
     }
@@ -269,47 +345,12 @@ fn connect(access: &Access, spec: &ClusterSpec) -> anyhow::Result<Vec<Node>> {
     Ok(context.nodes.iter().map(|node| connection.node(node)).collect())
 }
 
-/// How long the cluster is waited for.
-struct Wait {
-    limit: Duration,
-    deadline: tokio::time::Instant,
-    access: PathBuf,
-}
-
-impl Wait {
-    fn begin(limit: Duration, directory: &ClusterDirectory) -> Self {
-        let deadline = tokio::time::Instant::now() + limit;
-        Self { limit, deadline, access: directory.file(TALOSCONFIG) }
-    }
-
-    /// The outcome of `work`, or an error that says what was still missing at the deadline.
-    async fn until<T>(
-        &self,
-        step: &mut Step<'_>,
-        work: impl AsyncFnOnce(&mut Step<'_>) -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
-        match tokio::time::timeout_at(self.deadline, work(&mut *step)).await {
-            Ok(outcome) => outcome,
-            Err(_) => bail!("{}", too_late(step.name(), step.shown(), self.limit, &self.access)),
-        }
-    }
-}
-
-/// What is said when a cluster is not ready in time.
-fn too_late(phase: &str, waiting: &str, limit: Duration, access: &Path) -> String {
-    let waiting = if waiting.is_empty() { phase } else { waiting };
-    let access = access.display();
-    format!(
-        "the cluster was not ready within {limit:?}; still missing: {waiting}\n  `ichorctl --talosconfig {access} services` and `ichorctl cluster logs` show more; the same command goes on waiting, and `ichorctl cluster destroy` removes what was started"
-    )
-}
-
 async fn start_kubernetes(
     progress: &mut Progress,
     nodes: &[Node],
     spec: &ClusterSpec,
     directory: &ClusterDirectory,
-    wait: &Wait,
+    wait: &Wait<'_>,
 ) -> anyhow::Result<()> {
     let first = nodes.first().context("the cluster has no node")?;
     progress
@@ -376,19 +417,6 @@ fn next_commands(directory: &ClusterDirectory, waited: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cluster_that_is_late_says_what_is_missing() {
-        let limit = Duration::from_secs(60);
-        let late =
-            |waiting| too_late("bootstrap etcd", waiting, limit, Path::new("/c/talosconfig"));
-        let node = late("10.5.0.2: staticPods (kube-apiserver not ready)");
-        assert!(
-            node.contains("within 60s; still missing: 10.5.0.2: staticPods (kube-apiserver not")
-        );
-        assert!(late("").contains("still missing: bootstrap etcd\n"));
-        assert!(node.contains("--talosconfig /c/talosconfig") && node.contains("cluster destroy"));
-    }
 
     #[test]
     fn sizes_are_understood_or_refused() {

@@ -1,7 +1,7 @@
 //! `cluster destroy`: nothing is left.
 
-use provision::native;
 use provision::state::ClusterDirectory;
+use provision::supervisor;
 
 /// Arguments of `cluster destroy`.
 #[derive(Debug, clap::Args)]
@@ -16,7 +16,7 @@ pub(super) fn run(arguments: &Args, directory: &ClusterDirectory) -> anyhow::Res
         eprintln!("there is no cluster in {}: nothing to remove", directory.path().display());
         return Ok(());
     }
-    match native::destroy(directory) {
+    match supervisor::destroy(directory) {
         Err(error) if arguments.force => {
             eprintln!("warning: {error}");
             directory.remove()?;

@@ -8,8 +8,8 @@ use api::machine::BootstrapRequest;
 use client::{CallError, Named as _, Node};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use provision::native::{self, Command, Power};
 use provision::state::ClusterDirectory;
+use provision::supervisor::{self, Command, Power};
 use tonic::Code;
 use yaml::Value;
 
@@ -33,8 +33,8 @@ pub(super) async fn api(node: &Node, directory: &ClusterDirectory) -> anyhow::Re
 }
 
 /// Fails when a node has failed, with its last words.
-fn powered(directory: &ClusterDirectory) -> anyhow::Result<()> {
-    for node in native::ask(directory.path(), &Command::Status)? {
+pub(super) fn powered(directory: &ClusterDirectory) -> anyhow::Result<()> {
+    for node in supervisor::ask(directory.path(), &Command::Status)? {
         match node.power {
             Power::On => {}
             Power::Off => bail!(

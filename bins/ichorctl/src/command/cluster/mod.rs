@@ -5,9 +5,12 @@ mod create;
 mod destroy;
 mod health;
 mod kubeconfig;
+mod machines;
 mod power;
 mod progress;
+mod screenshot;
 mod show;
+mod wait;
 
 use std::path::PathBuf;
 
@@ -23,6 +26,15 @@ pub(crate) struct Args {
     place: Place,
     #[command(subcommand)]
     command: Command,
+}
+
+/// What a cluster's nodes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// Process trees in namespaces of this machine
+    Native,
+    /// Virtual machines
+    Qemu,
 }
 
 /// Which cluster.
@@ -69,6 +81,8 @@ enum Command {
     Reboot(power::RebootArgs),
     /// Cut or give a node's power
     Power(power::PowerArgs),
+    /// Save a picture of a virtual machine's screen
+    Screenshot(screenshot::Args),
 }
 
 /// Runs the command.
@@ -80,6 +94,7 @@ pub(crate) fn run(arguments: Args, _: &RemoteArgs) -> anyhow::Result<()> {
         Command::Destroy(arguments) => destroy::run(&arguments, &place.directory()?),
         Command::Logs(arguments) => power::logs(&arguments, &place.directory()?),
         Command::Reboot(arguments) => power::reboot(&arguments, &place.directory()?),
+        Command::Screenshot(arguments) => screenshot::run(&arguments, &place.directory()?),
         Command::Power(arguments) => power::power(&arguments, &place.directory()?),
     }
 }
@@ -87,7 +102,7 @@ pub(crate) fn run(arguments: Args, _: &RemoteArgs) -> anyhow::Result<()> {
 /// A cluster of one control plane and one worker, for tests.
 #[cfg(test)]
 fn example() -> provision::spec::ClusterSpec {
-    use provision::spec::{Request, RootImage, Size};
+    use provision::spec::{Provisioner, Request, RootImage, Size};
     let size = Size { millicpus: 2000, memory: 2 << 30 };
     let request = Request {
         name: "x".into(),
@@ -97,7 +112,7 @@ fn example() -> provision::spec::ClusterSpec {
         workers: 1,
         control_plane_size: size,
         worker_size: size,
-        root: RootImage::Directory("/r".into()),
+        provisioner: Provisioner::Native { root: RootImage::Directory("/r".into()) },
         image_cache: None,
     };
     request.plan().unwrap()

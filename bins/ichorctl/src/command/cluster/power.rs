@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 
 use anyhow::{Context as _, bail};
-use provision::native::{self, Command};
 use provision::state::ClusterDirectory;
+use provision::supervisor::{self, Command};
 use sys::inotify::{Inotify, Watched};
 
 use crate::files;
@@ -13,7 +13,7 @@ use crate::files;
 /// Arguments of `cluster power`.
 #[derive(Debug, clap::Args)]
 pub(super) struct PowerArgs {
-    /// Give power, cut it, or cut it and give it back
+    /// Give power, cut it, cut it and give it back, or press a virtual machine's reset button
     #[arg(value_enum)]
     action: Action,
     /// The node's name
@@ -25,6 +25,7 @@ enum Action {
     On,
     Off,
     Cycle,
+    Reset,
 }
 
 /// Arguments of `cluster reboot`.
@@ -50,11 +51,12 @@ pub(super) fn power(arguments: &PowerArgs, directory: &ClusterDirectory) -> anyh
     let commands = match arguments.action {
         Action::On => vec![Command::PowerOn(node())],
         Action::Off => vec![Command::PowerCut(node())],
+        Action::Reset => vec![Command::Reset(node())],
         Action::Cycle => vec![Command::PowerCut(node()), Command::PowerOn(node())],
     };
     let mut states = Vec::new();
     for command in &commands {
-        states = native::ask(directory.path(), command)?;
+        states = supervisor::ask(directory.path(), command)?;
     }
     match states.into_iter().find(|state| state.name == arguments.node) {
         Some(state) => files::print(&format!("{} is {}\n", state.name, state.power)),

@@ -1,7 +1,6 @@
 //! A name for what the kubelet authenticates with, changed whenever the kubelet changes it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use ::runtime::controller::{Context, Controller, ControllerError, Input, Next, Output};
 use futures::future::BoxFuture;
@@ -9,14 +8,12 @@ use manifests::kubelet::{KUBECONFIG_PATH, PKI_DIR};
 use resource::k8s::{KubeletKubeconfigSpec, KubeletLifecycleSpec};
 use sha2::{Digest, Sha256};
 use sys::inotify::Watched;
-use tokio::sync::watch;
 
 use crate::Node;
 use crate::files::watch::FileWatch;
+use crate::volume::on_var;
 
 struct Kubeconfig {
-    /// Told when there is a place for the files.
-    var_ready: Arc<watch::Sender<bool>>,
     kubeconfig: PathBuf,
     certificate: PathBuf,
     follower: Option<tokio::task::JoinHandle<()>>,
@@ -82,11 +79,6 @@ impl Controller for Kubeconfig {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<Next, ControllerError>> {
         Box::pin(async move {
-            // On a machine its directories are on a volume that comes later.
-            let mut ready = self.var_ready.subscribe();
-            if ready.wait_for(|ready| *ready).await.is_err() {
-                return Ok(Next::OnChange);
-            }
             self.follow(context)?;
             let kubeconfig = std::fs::read(&self.kubeconfig);
             let certificate = std::fs::read(&self.certificate);
@@ -108,10 +100,10 @@ impl Controller for Kubeconfig {
 
 /// Publishes the name.
 pub(crate) fn controller(node: &Node) -> impl Controller + use<> {
-    Kubeconfig {
+    let kubeconfig = Kubeconfig {
         kubeconfig: node.paths.at(KUBECONFIG_PATH),
         certificate: node.paths.at(PKI_DIR).join("kubelet-client-current.pem"),
         follower: None,
-        var_ready: Arc::clone(&node.var_ready),
-    }
+    };
+    on_var(node, kubeconfig)
 }

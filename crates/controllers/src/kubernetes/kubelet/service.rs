@@ -28,6 +28,7 @@ use crate::kubernetes::object;
 use crate::runtime::service::{HealthCheck, RunError, Spec};
 use crate::secrets::kubernetes::bundle;
 use crate::secrets::leaf;
+use crate::volume::on_var;
 
 /// Where the kubelet answers about its health.
 const HEALTH: &str = "127.0.0.1:10248";
@@ -228,5 +229,6 @@ pub(crate) fn controller(
     images: Images,
     grants: Grants,
 ) -> impl Controller + use<> {
-    KubeletService { node: node.clone(), containerd, images, grants, loaded: false }
+    let service = KubeletService { node: node.clone(), containerd, images, grants, loaded: false };
+    on_var(node, service)
 }

@@ -61,7 +61,7 @@ impl Condition {
     #[must_use]
     pub fn var_ready(node: &Node) -> Self {
         let ready = Arc::clone(&node.var_ready);
-        let kind = condition::Condition::Event { what: "volume EPHEMERAL on /var".to_owned() };
+        let kind = condition::Condition::Event { what: crate::volume::VAR.to_owned() };
         Self::new("volume EPHEMERAL", kind, move || {
             let mut ready = ready.subscribe();
             async move {

@@ -1,9 +1,8 @@
-//! The process that is a cluster's hardware: it holds the network, gives nodes power, starts them
-//! again when they reboot, and answers on the cluster's socket.
+//! The supervisor itself: it holds what the nodes share, gives them power, starts them again when
+//! they reboot, and answers on the cluster's socket.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write as _};
-use std::os::linux::fs::MetadataExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,25 +10,20 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use sys::Signal;
-use sys::cgroup::{CgroupError, Group};
 use sys::process::{Child, Exit, ProcessError};
 use sys::readiness::Readiness;
 use sys::signal::SignalFd;
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::chain;
 use super::control::{Answer, Command, NodeState, short_path};
-use super::egress::{self, EgressError, Uplink};
-use super::fabric::{Fabric, FabricError};
-use super::forward::{self, ForwardError};
-use super::node::{self, NodeError, Place};
-use super::power::{Next, Power, after};
+use super::hardware::{Hardware, HardwareError};
+use super::power::{Next, Power};
 use crate::spec::ClusterSpec;
-use crate::state::{ClusterDirectory, GROUP, GroupRecord, ProcessRecord, SUPERVISOR, StateError};
+use crate::state::{ClusterDirectory, ProcessRecord, SUPERVISOR, StateError};
 
 /// What a supervisor reports when all nodes have been started.
 pub(crate) const READY: &str = "ready";
@@ -39,37 +33,31 @@ pub(crate) const RUNNING: &str = "running";
 
 /// Why a supervisor gave up.
 #[derive(Debug, Error)]
-enum SupervisorError {
+enum RunError {
     #[error("another supervisor runs this cluster already")]
     Running,
     #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
-    Cgroup(#[from] CgroupError),
-    #[error(
-        "no cgroup above this process lets new groups use the controllers cpu, memory and pids"
-    )]
-    NoParent,
-    #[error(transparent)]
-    Fabric(#[from] FabricError),
-    #[error(transparent)]
-    Forward(#[from] ForwardError),
-    #[error(transparent)]
-    Egress(#[from] EgressError),
-    #[error("node {name}")]
-    Node {
-        name: String,
-        #[source]
-        source: Box<NodeError>,
-    },
+    Hardware(#[from] HardwareError),
     #[error("cannot prepare the supervisor")]
     Prepare(#[source] io::Error),
 }
 
-enum Event {
-    Ended { node: usize, exit: Exit },
+/// What happens to a cluster.
+pub(crate) enum Event {
+    /// A node's process has ended.
+    Ended { node: usize, pid: i32, exit: Exit },
+    /// Somebody asks something.
     Asked { command: Command, answer: oneshot::Sender<Answer> },
+    /// The supervisor got a signal.
     Told(Signal),
+    /// A machine has started again without its process ending.
+    Restarted { node: usize },
+    /// A machine runs but cannot go on, for this reason: its power is taken.
+    Stuck { node: usize, reason: String },
+    /// The cluster has run as long as it may.
+    TimeUp,
 }
 
 /// Runs a supervisor until it is stopped.
@@ -81,14 +69,14 @@ pub(crate) fn main(directory: &Path) -> ExitCode {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             Ok((signals, runtime))
         })
-        .map_err(SupervisorError::Prepare)
+        .map_err(RunError::Prepare)
         .and_then(|(signals, runtime)| runtime.block_on(run(&directory, signals)));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let text = chain(&error);
             eprintln!("supervisor: {text}");
-            let another = matches!(error, SupervisorError::Running);
+            let another = matches!(error, RunError::Running);
             report(if another { RUNNING } else { &text });
             ExitCode::FAILURE
         }
@@ -108,27 +96,27 @@ fn report(text: &str) {
     }
 }
 
-async fn run(directory: &ClusterDirectory, signals: SignalFd) -> Result<(), SupervisorError> {
-    let _lock = directory.try_lock()?.ok_or(SupervisorError::Running)?;
+async fn run(directory: &ClusterDirectory, signals: SignalFd) -> Result<(), RunError> {
+    let _lock = directory.try_lock()?.ok_or(RunError::Running)?;
     let spec = directory.spec()?;
     let me = i32::try_from(std::process::id()).unwrap_or_default();
-    directory.write(SUPERVISOR, &ProcessRecord::of(me).map_err(SupervisorError::Prepare)?)?;
+    directory.write(SUPERVISOR, &ProcessRecord::of(me).map_err(RunError::Prepare)?)?;
 
-    let group = cluster_group(directory, &spec)?;
-    let fabric = Fabric::start(spec.network, spec.gateway(), spec.mtu).await?;
-    let outside = Handle::current();
-    egress::start(spec.gateway(), Uplink::of_host(), fabric.handle(), outside).await?;
-    for wanted in &spec.forwards {
-        forward::start(wanted, fabric.handle().clone()).await?;
-    }
     let (events, mut queue) = mpsc::channel(64);
+    let hardware = Hardware::open(directory, &spec, events.clone()).await?;
     listen(directory, events.clone())?;
     receive_signals(signals, events.clone())?;
+    if let Some(limit) = spec.provisioner.time_limit() {
+        let events = events.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(limit).await;
+            let _ = events.send(Event::TimeUp).await;
+        });
+    }
 
     let mut cluster = Cluster {
         slots: vec![Slot::default(); spec.nodes.len()],
-        group,
-        fabric,
+        hardware,
         directory: directory.clone(),
         spec,
         events,
@@ -141,11 +129,17 @@ async fn run(directory: &ClusterDirectory, signals: SignalFd) -> Result<(), Supe
     report(READY);
     while let Some(event) = queue.recv().await {
         match event {
-            Event::Ended { node, exit } => cluster.ended(node, exit).await,
+            Event::Ended { node, pid, exit } => cluster.ended(node, pid, exit).await,
             Event::Told(signal) => {
                 eprintln!("supervisor: {signal:?}: stopping");
                 break;
             }
+            Event::TimeUp => {
+                eprintln!("supervisor: the cluster has run as long as it may: stopping");
+                break;
+            }
+            Event::Restarted { node } => cluster.restarted(node),
+            Event::Stuck { node, reason } => cluster.stuck(node, reason).await,
             Event::Asked { command: Command::Stop, answer } => {
                 cluster.stop().await?;
                 let _ = answer.send(Ok(cluster.states()));
@@ -161,21 +155,6 @@ async fn run(directory: &ClusterDirectory, signals: SignalFd) -> Result<(), Supe
     cluster.stop().await
 }
 
-/// The cluster's own cgroup, recorded before it exists.
-fn cluster_group(
-    directory: &ClusterDirectory,
-    spec: &ClusterSpec,
-) -> Result<Group, SupervisorError> {
-    let parent = Group::current()?.nearest_parent().ok_or(SupervisorError::NoParent)?;
-    // Clusters of the same name in different directories are different clusters.
-    let inode = directory.path().metadata().map_err(SupervisorError::Prepare)?.st_ino();
-    let group = parent.child(format!("ichor-{}-{inode}", spec.name));
-    directory.write(GROUP, &GroupRecord::of(&group))?;
-    group.create()?;
-    group.delegate()?;
-    Ok(group)
-}
-
 #[derive(Clone, Default)]
 struct Slot {
     child: Option<Arc<Child>>,
@@ -185,15 +164,14 @@ struct Slot {
 
 struct Cluster {
     slots: Vec<Slot>,
-    group: Group,
-    fabric: Fabric,
+    hardware: Hardware,
     directory: ClusterDirectory,
     spec: ClusterSpec,
     events: mpsc::Sender<Event>,
 }
 
 impl Cluster {
-    async fn start_all(&mut self) -> Result<(), SupervisorError> {
+    async fn start_all(&mut self) -> Result<(), RunError> {
         let children = join_all((0..self.spec.nodes.len()).map(|node| self.launch(node))).await;
         let mut result = Ok(());
         for (node, child) in children.into_iter().enumerate() {
@@ -205,18 +183,9 @@ impl Cluster {
         result
     }
 
-    async fn launch(&self, node: usize) -> Result<Child, SupervisorError> {
+    async fn launch(&self, node: usize) -> Result<Child, RunError> {
         let spec = &self.spec.nodes[node];
-        let place = Place {
-            cluster: &self.spec,
-            directory: &self.directory,
-            group: self.group.child(&spec.name),
-            fabric: &self.fabric,
-        };
-        node::start(&place, node + 1, spec).await.map_err(|source| SupervisorError::Node {
-            name: spec.name.clone(),
-            source: Box::new(source),
-        })
+        Ok(self.hardware.launch(&self.directory, &self.spec, node, spec).await?)
     }
 
     fn started(&mut self, node: usize, child: Child) {
@@ -229,7 +198,7 @@ impl Cluster {
         let events = self.events.clone();
         tokio::spawn(async move {
             if let Ok(exit) = wait(&child).await {
-                let _ = events.send(Event::Ended { node, exit }).await;
+                let _ = events.send(Event::Ended { node, pid: child.id(), exit }).await;
             }
         });
     }
@@ -245,10 +214,14 @@ impl Cluster {
         }
     }
 
-    async fn ended(&mut self, node: usize, exit: Exit) {
+    async fn ended(&mut self, node: usize, pid: i32, exit: Exit) {
+        // A process whose power was taken is no longer the node's.
+        if self.slots[node].child.as_ref().is_none_or(|child| child.id() != pid) {
+            return;
+        }
         let name = self.spec.nodes[node].name.clone();
         self.slots[node].child = None;
-        match after(exit) {
+        match self.hardware.after(exit) {
             Next::Start => {
                 eprintln!("supervisor: {name} reboots");
                 self.start(node).await;
@@ -256,7 +229,7 @@ impl Cluster {
             Next::Stay(power) => {
                 let power = match power {
                     Power::Failed(reason) => {
-                        let words = node::last_words(&self.directory, &name);
+                        let words = self.directory.console_tail(&name, 1).pop();
                         Power::Failed(words.map_or(reason.clone(), |w| format!("{reason} ({w})")))
                     }
                     power => power,
@@ -273,6 +246,15 @@ impl Cluster {
             Command::PowerCut(name) => {
                 let node = self.index(&name)?;
                 self.cut(node).await.map_err(|error| chain(&error))?;
+            }
+            Command::Reset(name) => {
+                let node = self.index(&name)?;
+                self.hardware.machines()?.reset(node).await.map_err(|error| chain(&error))?;
+            }
+            Command::Screenshot(name) => {
+                let node = self.index(&name)?;
+                let machines = self.hardware.machines()?;
+                machines.screenshot(node).await.map_err(|error| chain(&error))?;
             }
             Command::PowerOn(name) => {
                 let node = self.index(&name)?;
@@ -291,6 +273,24 @@ impl Cluster {
         })
     }
 
+    fn restarted(&mut self, node: usize) {
+        let slot = &mut self.slots[node];
+        slot.starts += 1;
+        eprintln!("supervisor: {} reboots", self.spec.nodes[node].name);
+    }
+
+    /// Takes the power of a machine that cannot go on.
+    async fn stuck(&mut self, node: usize, reason: String) {
+        if self.slots[node].child.is_none() {
+            return;
+        }
+        eprintln!("supervisor: {} is stuck: {reason}", self.spec.nodes[node].name);
+        if let Err(error) = self.cut(node).await {
+            eprintln!("supervisor: {}", chain(&error));
+        }
+        self.slots[node].power = Some(Power::Failed(reason));
+    }
+
     /// Takes a node's power and waits until nothing of it runs.
     async fn cut(&mut self, node: usize) -> Result<(), ProcessError> {
         if let Some(child) = self.slots[node].child.take() {
@@ -305,13 +305,13 @@ impl Cluster {
         Ok(())
     }
 
-    async fn stop(&mut self) -> Result<(), SupervisorError> {
+    async fn stop(&mut self) -> Result<(), RunError> {
         for node in 0..self.slots.len() {
             if let Err(error) = self.cut(node).await {
                 eprintln!("supervisor: {}", chain(&error));
             }
         }
-        Ok(self.group.remove()?)
+        Ok(self.hardware.close()?)
     }
 
     fn states(&self) -> Vec<NodeState> {
@@ -332,8 +332,8 @@ async fn wait(child: &Child) -> io::Result<Exit> {
     Readiness::of(child)?.until(|| child.try_wait().map_err(io::Error::other)).await
 }
 
-fn receive_signals(signals: SignalFd, events: mpsc::Sender<Event>) -> Result<(), SupervisorError> {
-    let readiness = Readiness::of(&signals).map_err(SupervisorError::Prepare)?;
+fn receive_signals(signals: SignalFd, events: mpsc::Sender<Event>) -> Result<(), RunError> {
+    let readiness = Readiness::of(&signals).map_err(RunError::Prepare)?;
     tokio::spawn(async move {
         while let Ok((signal, _)) = readiness.until(|| signals.next()).await {
             let _ = events.send(Event::Told(signal)).await;
@@ -342,10 +342,7 @@ fn receive_signals(signals: SignalFd, events: mpsc::Sender<Event>) -> Result<(),
     Ok(())
 }
 
-fn listen(
-    directory: &ClusterDirectory,
-    events: mpsc::Sender<Event>,
-) -> Result<(), SupervisorError> {
+fn listen(directory: &ClusterDirectory, events: mpsc::Sender<Event>) -> Result<(), RunError> {
     let listener = File::open(directory.path())
         .and_then(|directory| {
             let path = short_path(&directory);
@@ -358,7 +355,7 @@ fn listen(
             std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
             Ok(listener)
         })
-        .map_err(SupervisorError::Prepare)?;
+        .map_err(RunError::Prepare)?;
     tokio::spawn(async move {
         loop {
             match listener.accept().await {

@@ -25,6 +25,10 @@ pub enum Command {
     PowerCut(String),
     /// Give a node power.
     PowerOn(String),
+    /// Press a machine's reset button.
+    Reset(String),
+    /// Take a picture of a machine's screen; it is in the machine's directory afterwards.
+    Screenshot(String),
     /// End all nodes and the supervisor.
     Stop,
 }

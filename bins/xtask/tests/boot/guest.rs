@@ -1,0 +1,203 @@
+//! A machine that starts from a kernel and a first file system, without firmware: the cheap way to
+//! see how a boot goes wrong.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::lab::{Lab, Outcome, ensure};
+
+/// No machine runs for longer, whatever the test does.
+const LIFE: &str = "280";
+/// How long a line may take to come: an emulated machine on a busy host is slow.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+/// What a machine has around it.
+pub(crate) struct Around<'a> {
+    /// Its disk, raw.
+    pub(crate) disk: Option<&'a Path>,
+    /// Whether anybody answers on its network.
+    pub(crate) network: bool,
+    /// The time of its hardware clock, as QEMU writes it.
+    pub(crate) clock: Option<&'a str>,
+    /// What is added to the first file system.
+    pub(crate) addition: Option<&'a [u8]>,
+    /// Where its configuration is.
+    pub(crate) config: &'a str,
+}
+
+impl Default for Around<'_> {
+    fn default() -> Self {
+        Self { disk: None, network: true, clock: None, addition: None, config: "none" }
+    }
+}
+
+/// A running machine; it loses its power when this is dropped.
+pub(crate) struct Guest {
+    child: Child,
+    pid: PathBuf,
+    console: PathBuf,
+    begun: Instant,
+    /// The port of this host that leads to its API.
+    api: u16,
+}
+
+impl Guest {
+    /// Starts a machine.
+    pub(crate) fn start(lab: &Lab, name: &str, around: &Around<'_>) -> Outcome<Self> {
+        let file = |suffix: &str| lab.file(&format!("{name}.{suffix}"));
+        let (console, pid) = (file("console"), file("pid"));
+        for old in [&console, &pid] {
+            let _ = fs::remove_file(old);
+        }
+        let initramfs = match around.addition {
+            None => lab.built("initramfs.img"),
+            Some(addition) => {
+                let path = file("initramfs");
+                let joined = fs::read(lab.built("initramfs.img")).and_then(|mut whole| {
+                    // The kernel looks for an archive that is not compressed at each fourth byte.
+                    whole.resize(whole.len().next_multiple_of(4), 0);
+                    whole.extend(addition);
+                    fs::write(&path, whole)
+                });
+                joined.map_err(|error| format!("writing {}: {error}", path.display()))?;
+                path
+            }
+        };
+        let api = free_port()?;
+        let (accelerator, model) = lab.accelerator();
+        let line = format!(
+            "slab_nomerge= printk.devkmsg=on module.sig_enforce=1 panic=1 pti=off mitigations=off \
+             console=ttyS0 talos.platform=metal talos.dashboard.disabled=1 talos.config={}",
+            around.config
+        );
+        let mut command = Command::new("timeout");
+        command.args(["--signal", "KILL", LIFE, "qemu-system-x86_64"]);
+        command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+        command.args(["-machine", "q35", "-smp", "1", "-m", "1100M"]);
+        command.args(["-accel", &accelerator, "-cpu", &model]);
+        command.arg("-pidfile").arg(&pid);
+        command.args(["-serial", &format!("file:{}", console.display())]);
+        command.args(["-device", "virtio-rng-pci"]);
+        command.args(["-device", "virtio-net-pci,netdev=net0,romfile="]);
+        let network = match around.network {
+            true => format!("user,id=net0,hostfwd=tcp:127.0.0.1:{api}-:50000"),
+            false => "hubport,id=net0,hubid=0".to_owned(),
+        };
+        command.args(["-netdev", &network]);
+        if let Some(disk) = around.disk {
+            let disk = format!("file={},format=raw,if=virtio", disk.display());
+            command.args(["-drive", &disk]);
+        }
+        if let Some(clock) = around.clock {
+            command.args(["-rtc", &format!("base={clock}")]);
+        }
+        command.arg("-kernel").arg(lab.built("vmlinuz")).arg("-initrd").arg(initramfs);
+        command.args(["-append", &line]);
+        let log = File::create(file("log")).map_err(|error| error.to_string())?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(|error| format!("starting QEMU: {error}"))?;
+        Ok(Self { child, pid, console, begun: Instant::now(), api })
+    }
+
+    /// What the machine has said.
+    pub(crate) fn said(&self) -> String {
+        let mut text = Vec::new();
+        // There is no file before the machine has begun.
+        let read = File::open(&self.console).and_then(|mut file| file.read_to_end(&mut text));
+        read.map(|_| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
+    }
+
+    /// Waits until the machine says this, and returns how long after its start that was.
+    pub(crate) fn says(&mut self, what: &str) -> Outcome<Duration> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let said = self.said();
+            if said.contains(what) {
+                return Ok(self.begun.elapsed());
+            }
+            let ended = self.child.try_wait().map_err(|error| error.to_string())?;
+            if ended.is_some() || Instant::now() > deadline {
+                let lines: Vec<&str> = said.lines().collect();
+                let end = lines[lines.len().saturating_sub(30)..].join("\n");
+                let how = if ended.is_some() { "ended" } else { "runs" };
+                return Err(format!("the machine {how} and never said {what:?}:\n{end}"));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Asks its API for resources as somebody without a certificate.
+    pub(crate) fn get(&self, lab: &Lab, kind: &str) -> Outcome<String> {
+        let node = format!("127.0.0.1:{}", self.api);
+        lab.ichorctl(&["get", kind, "--insecure", "--nodes", &node])
+    }
+
+    /// Takes its power.
+    pub(crate) fn cut(mut self) -> Outcome {
+        self.kill()
+    }
+
+    fn kill(&mut self) -> Outcome {
+        let ended = self.child.try_wait().map_err(|error| error.to_string())?;
+        if ended.is_none()
+            && let Ok(text) = fs::read_to_string(&self.pid)
+            && let Ok(pid) = text.trim().parse()
+        {
+            let pid = nix::unistd::Pid::from_raw(pid);
+            // It may have ended by itself in between.
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        }
+        self.child.wait().map(|_| ()).map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // Its time limit ends a machine that could not be ended here.
+        let _ = self.kill();
+    }
+}
+
+fn free_port() -> Outcome<u16> {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|error| format!("finding a free port: {error}"))
+}
+
+/// Serves a text to whoever asks on a port of this host, as long as the test runs; returns where a
+/// machine finds it.
+pub(crate) fn serve(text: String) -> Outcome<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
+    let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let mut request = [0; 4096];
+            // What is asked for does not matter: there is only one thing.
+            if stream.read(&mut request).is_ok() {
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", text.len());
+                let _ = stream.write_all([head.as_bytes(), text.as_bytes()].concat().as_slice());
+            }
+        }
+    });
+    // The emulator's network leads from this address to the host's loopback.
+    Ok(format!("http://10.0.2.2:{port}/config.yaml"))
+}
+
+/// Fails unless the machine has never said this.
+pub(crate) fn never(guest: &Guest, what: &str) -> Outcome {
+    let said = guest.said();
+    ensure(!said.contains(what), || {
+        let line = said.lines().find(|line| line.contains(what)).unwrap_or_default().to_owned();
+        format!("the machine said: {line}")
+    })
+}

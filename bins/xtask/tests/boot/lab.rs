@@ -1,0 +1,153 @@
+//! What the guests are made of, and the files they leave.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use provision::qemu::{Accelerator, Emulation};
+use provision::spec::{Acceleration, MachineSpec, Provisioner, Request, Size};
+use provision::state::ClusterDirectory;
+
+/// What every check answers: nothing, or why it failed.
+pub(crate) type Outcome<T = ()> = Result<T, String>;
+
+/// Fails with the message unless the condition holds.
+pub(crate) fn ensure(condition: bool, message: impl FnOnce() -> String) -> Outcome {
+    if condition { Ok(()) } else { Err(message()) }
+}
+
+/// The images under test and a directory for what guests leave.
+pub(crate) struct Lab {
+    out: PathBuf,
+    directory: tempfile::TempDir,
+    accelerator: Accelerator,
+}
+
+impl Lab {
+    /// Finds the images, and who can execute a guest.
+    pub(crate) fn open() -> Outcome<Self> {
+        let root =
+            Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("/"));
+        let out = root.join("out");
+        for needed in ["bin/ichorctl", "image/vmlinuz", "image/initramfs.img", "image/ichor.efi"] {
+            ensure(out.join(needed).exists(), || {
+                format!("out/{needed} is missing; build it first: make image")
+            })?;
+        }
+        let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let machine = MachineSpec {
+            image: out.join("image/disk.raw.zst"),
+            disk: 1 << 30,
+            kernel: Some(out.join("image/vmlinuz")),
+            acceleration: Acceleration::Auto,
+            tpm: false,
+            watchdog: false,
+            kernel_arguments: String::new(),
+            time_limit: Duration::from_secs(60),
+        };
+        let size = Size { millicpus: 1000, memory: 1 << 30 };
+        let request = Request {
+            name: "boot".into(),
+            network: "10.5.0.0/24".parse().map_err(|_| "no network".to_owned())?,
+            mtu: 1500,
+            control_planes: 1,
+            workers: 0,
+            control_plane_size: size,
+            worker_size: size,
+            provisioner: Provisioner::Qemu(machine.clone()),
+            image_cache: None,
+        };
+        let spec = request.plan().map_err(|error| error.to_string())?;
+        let place = ClusterDirectory::at(directory.path().join("trial"));
+        let emulation = Emulation::of_cluster(&place, &spec, &machine);
+        let accelerator = emulation.map_err(|error| error.to_string())?.accelerator;
+        Ok(Self { out, directory, accelerator })
+    }
+
+    /// A file of the machine image.
+    pub(crate) fn built(&self, name: &str) -> PathBuf {
+        self.out.join("image").join(name)
+    }
+
+    /// A file of this run.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The accelerator and the processor, as QEMU calls them.
+    pub(crate) fn accelerator(&self) -> (String, String) {
+        match &self.accelerator {
+            Accelerator::Kvm => ("kvm".into(), "host".into()),
+            Accelerator::Tcg { model } => ("tcg".into(), model.clone()),
+        }
+    }
+
+    /// Who executes the guests.
+    pub(crate) fn executes(&self) -> String {
+        self.accelerator.to_string()
+    }
+
+    /// Runs `ichorctl`.
+    pub(crate) fn ichorctl(&self, arguments: &[&str]) -> Outcome<String> {
+        run(Command::new(self.out.join("bin/ichorctl")).args(arguments))
+    }
+
+    /// The configuration of a node of this role (`controlplane` or `worker`) whose cluster is at an
+    /// address where nobody answers, with patches.
+    pub(crate) fn configuration(&self, role: &str, patches: &[&str]) -> Outcome<String> {
+        let directory = tempfile::tempdir_in(self.directory.path());
+        let directory = directory.map_err(|error| error.to_string())?;
+        let place = directory.path().display().to_string();
+        let mut arguments = vec!["gen", "config", "boot", "https://10.0.2.2:9", "--output", &place];
+        arguments.extend(["--output-types", role, "--force"]);
+        for patch in patches {
+            arguments.extend(["--config-patch", patch]);
+        }
+        self.ichorctl(&arguments)?;
+        let path = directory.path().join(format!("{role}.yaml"));
+        fs::read_to_string(&path).map_err(|error| format!("reading {}: {error}", path.display()))
+    }
+
+    /// A disk with the image that was built, of this many bytes.
+    pub(crate) fn disk(&self, name: &str, size: u64) -> Outcome<PathBuf> {
+        let (base, path) = (self.file("image.raw"), self.file(name));
+        if !base.exists() {
+            let image = fs::File::open(self.built("disk.raw.zst")).map_err(|e| e.to_string())?;
+            let mut output = Command::new("cp");
+            output.args(["--sparse=always", "/dev/stdin"]).arg(&base);
+            let mut unpack = Command::new("zstd");
+            let mut unpack = unpack
+                .args(["-dqc"])
+                .stdin(image)
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .map_err(|error| format!("starting zstd: {error}"))?;
+            if let Some(content) = unpack.stdout.take() {
+                run(output.stdin(content))?;
+            }
+            let status = unpack.wait().map_err(|error| error.to_string())?;
+            ensure(status.success(), || "the disk image does not decompress".to_owned())?;
+        }
+        copy(&base, &path)?;
+        let file = fs::OpenOptions::new().write(true).open(&path);
+        file.and_then(|file| file.set_len(size)).map_err(|error| error.to_string())?;
+        Ok(path)
+    }
+}
+
+/// Copies a file with its holes.
+pub(crate) fn copy(from: &Path, to: &Path) -> Outcome {
+    run(Command::new("cp").arg("--sparse=always").arg(from).arg(to)).map(|_| ())
+}
+
+/// Runs a command and returns what it prints; a failure shows everything.
+pub(crate) fn run(command: &mut Command) -> Outcome<String> {
+    let output = command.output().map_err(|error| format!("starting {command:?}: {error}"))?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure(output.status.success(), || {
+        format!("{command:?} ended with {}\n{printed}{errors}", output.status)
+    })?;
+    Ok(printed)
+}

@@ -1,0 +1,199 @@
+//! A whole machine, as a user has it: a virtual one that starts from the disk image through firmware
+//! and boot loader, is configured in maintenance mode, becomes a Ready node, and survives what
+//! happens to machines.
+//!
+//! The steps run in this order against one control plane. They need what `cargo xtask all` builds
+//! and QEMU, which is emulated where KVM does not work; without either they fail and say so.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "a test says what it measured")]
+
+#[path = "../cluster/cluster.rs"]
+#[allow(dead_code, reason = "the tests of a local cluster use more of it")]
+mod cluster;
+#[path = "../cluster/process.rs"]
+#[allow(dead_code, reason = "the tests of a local cluster use more of it")]
+mod process;
+#[path = "../cluster/workload.rs"]
+#[allow(dead_code, reason = "the tests of a local cluster use more of it")]
+mod workload;
+
+use std::fs;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use provision::qemu;
+use provision::spec::Role;
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, Kind, Outcome, ensure, eventually};
+use crate::workload::NAMESPACE;
+
+type Step = fn(&Cluster) -> Outcome;
+
+/// The steps, in the order in which they run.
+const STEPS: [(&str, Step); 6] = [
+    ("the_node_is_ready", the_node_is_ready),
+    ("a_pod_runs", a_pod_runs),
+    ("the_screen_shows_something", the_screen_shows_something),
+    ("a_reboot_keeps_everything", a_reboot_keeps_everything),
+    ("a_power_cut_keeps_everything", a_power_cut_keeps_everything),
+    ("a_killed_emulator_is_started_again", a_killed_emulator_is_started_again),
+];
+
+/// How long an emulated machine may take to be a Ready node again.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // The steps share a machine and build on each other.
+    arguments.test_threads = Some(1);
+    let wanted = |name: &str| match &arguments.filter {
+        Some(filter) if arguments.exact => name == filter,
+        Some(filter) => name.contains(filter.as_str()),
+        None => true,
+    };
+    // A machine is not started for steps that nobody asked for.
+    if arguments.list || !STEPS.iter().any(|(name, _)| wanted(name)) {
+        let trials = STEPS.map(|(name, _)| Trial::test(name, || Ok(())));
+        return libtest_mimic::run(&arguments, trials.into()).exit_code();
+    }
+    let cluster = match Cluster::create(Kind::Machine, "machine") {
+        Ok(cluster) => Arc::new(cluster),
+        Err(error) => {
+            let failure = Trial::test("create", move || Err(Failed::from(error)));
+            return libtest_mimic::run(&arguments, vec![failure]).exit_code();
+        }
+    };
+    let mut trials: Vec<Trial> = STEPS
+        .into_iter()
+        .map(|(name, step)| {
+            let cluster = Arc::clone(&cluster);
+            Trial::test(name, move || {
+                step(&cluster).map_err(|error| {
+                    cluster.consoles();
+                    Failed::from(error)
+                })
+            })
+        })
+        .collect();
+    let last = Arc::clone(&cluster);
+    // A filter must not leave the machine behind, so the last step is run besides the others.
+    let filtered = arguments.filter.is_some() || !arguments.skip.is_empty();
+    if !filtered {
+        let last = Arc::clone(&last);
+        trials.push(Trial::test("destroy_leaves_nothing", move || {
+            destroy_leaves_nothing(&last).map_err(Failed::from)
+        }));
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if filtered && let Err(error) = last.destroy() {
+        println!("destroying the cluster failed: {error}");
+    }
+    conclusion.exit_code()
+}
+
+fn the_node_is_ready(cluster: &Cluster) -> Outcome {
+    let name = cluster.node(Role::ControlPlane)?.name;
+    let node = cluster.object(&["get", "node", &name])?;
+    let conditions = node["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
+    ensure(ready, || format!("{name} is not Ready: {conditions:?}"))?;
+    let addresses = node["status"]["addresses"].as_array().cloned().unwrap_or_default();
+    let own = cluster.node(Role::ControlPlane)?.address.to_string();
+    ensure(addresses.iter().any(|a| a["type"] == "InternalIP" && a["address"] == own), || {
+        format!("{name} has the addresses {addresses:?} and not the segment's {own}")
+    })
+}
+
+fn a_pod_runs(cluster: &Cluster) -> Outcome {
+    let namespace =
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } });
+    cluster.apply(&[namespace])?;
+    asks_the_kubelet(cluster, "first")
+}
+
+/// A pod starts, runs to its end, and its output can be read.
+fn asks_the_kubelet(cluster: &Cluster, pod: &str) -> Outcome {
+    let answer = workload::ask(cluster, pod, &["get", "http://127.0.0.1:10248/healthz"], true)?;
+    ensure(answer.trim() == "ok", || format!("the pod printed {answer:?}"))
+}
+
+fn the_screen_shows_something(cluster: &Cluster) -> Outcome {
+    let name = cluster.node(Role::ControlPlane)?.name;
+    let output = cluster.directory().file("screen.png").display().to_string();
+    cluster.place(&["screenshot", &name, "--output", &output])?;
+    let picture = fs::read(&output).map_err(|error| format!("reading {output}: {error}"))?;
+    ensure(picture.starts_with(b"\x89PNG"), || format!("{output} is no PNG"))?;
+    // An empty screen of 720 by 400 dots is some hundred bytes.
+    ensure(picture.len() > 2000, || format!("the screen is empty: {} bytes", picture.len()))
+}
+
+/// What must not change when a machine starts again.
+fn identity(cluster: &Cluster) -> Outcome<(Value, Value)> {
+    let name = cluster.node(Role::ControlPlane)?.name;
+    let node = cluster.object(&["get", "node", &name])?;
+    Ok((node["metadata"]["uid"].clone(), node["status"]["nodeInfo"]["machineID"].clone()))
+}
+
+/// When the kubelet last said that it lives; it says so again only when it really runs.
+fn lease(cluster: &Cluster) -> Outcome<String> {
+    let name = cluster.node(Role::ControlPlane)?.name;
+    let lease = cluster.object(&["-n", "kube-node-lease", "get", "lease", &name])?;
+    let renewed = lease["spec"]["renewTime"].as_str();
+    renewed.map(str::to_owned).ok_or_else(|| format!("the lease was never renewed: {lease}"))
+}
+
+/// Has something done to the machine and waits until it is a node again, the same one as before.
+fn comes_back(cluster: &Cluster, pod: &str, act: impl FnOnce() -> Outcome) -> Outcome {
+    let (before, renewed) = (identity(cluster)?, lease(cluster)?);
+    act()?;
+    let name = cluster.node(Role::ControlPlane)?.name;
+    eventually("the kubelet renews its lease", PATIENCE, || {
+        let now = lease(cluster)?;
+        ensure(now > renewed, || format!("last renewed {now}"))
+    })?;
+    let node = format!("node/{name}");
+    cluster.kubectl(&["wait", "--for=condition=Ready", &node, "--timeout=300s"])?;
+    let after = identity(cluster)?;
+    ensure(before == after, || format!("another node came back: {before:?}, then {after:?}"))?;
+    asks_the_kubelet(cluster, pod)
+}
+
+fn a_reboot_keeps_everything(cluster: &Cluster) -> Outcome {
+    let address = cluster.node(Role::ControlPlane)?.address.to_string();
+    comes_back(cluster, "rebooted", || {
+        let reboot = ["--nodes", &address, "reboot", "--wait", "--timeout", "5m"];
+        cluster.ichorctl(&reboot).map(|_| ())
+    })
+}
+
+fn a_power_cut_keeps_everything(cluster: &Cluster) -> Outcome {
+    let name = cluster.node(Role::ControlPlane)?.name;
+    comes_back(cluster, "cut", || cluster.place(&["power", "cycle", &name]).map(|_| ()))
+}
+
+fn a_killed_emulator_is_started_again(cluster: &Cluster) -> Outcome {
+    let node = cluster.node(Role::ControlPlane)?;
+    comes_back(cluster, "killed", || {
+        process::kill(cluster.first_process(&node)?)?;
+        eventually("the machine is off", Duration::from_secs(10), || {
+            let shown = cluster.place(&["show"])?;
+            ensure(shown.trim_end().ends_with("off"), || shown.clone())
+        })?;
+        cluster.place(&["power", "on", &node.name]).map(|_| ())
+    })
+}
+
+fn destroy_leaves_nothing(cluster: &Cluster) -> Outcome {
+    let path = cluster.directory().path().to_owned();
+    let node = cluster.node(Role::ControlPlane)?;
+    let pid = cluster.first_process(&node)?;
+    let picture = qemu::screenshot(&cluster.directory(), &node.name);
+    ensure(picture.exists(), || format!("{} is not there", picture.display()))?;
+    cluster.destroy()?;
+    ensure(!path.exists(), || format!("{} is still there", path.display()))?;
+    ensure(fs::metadata(format!("/proc/{pid}")).is_err(), || format!("process {pid} still runs"))
+}
