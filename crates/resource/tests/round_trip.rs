@@ -1,16 +1,22 @@
 //! Every spec survives its wire form, whatever is in it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 use resource::{AnySpec, DEFINITIONS, Definition, EXTENSIONS};
 
 fn varint(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
+    loop {
+        let [low, ..] = value.to_le_bytes();
         value >>= 7;
+        if value == 0 {
+            out.push(low);
+            return;
+        }
+        out.push(low | 0x80);
     }
-    out.push(value as u8);
 }
 
 fn number(field: u32, value: u64) -> Vec<u8> {
@@ -73,7 +79,10 @@ fn accepted(definition: &Definition) -> Vec<Vec<u8>> {
     values
 }
 
-static ALL: LazyLock<Vec<(&'static Definition, Vec<Vec<u8>>)>> = LazyLock::new(|| {
+/// A type, and encodings that it takes.
+type Accepted = (&'static Definition, Vec<Vec<u8>>);
+
+static ALL: LazyLock<Vec<Accepted>> = LazyLock::new(|| {
     DEFINITIONS.iter().chain(EXTENSIONS).map(|found| (found, accepted(found))).collect()
 });
 

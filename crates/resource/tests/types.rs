@@ -1,5 +1,7 @@
 //! Every type of the contract is there, under its names, with its sensitivity.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 
 use resource::DEFINITIONS;

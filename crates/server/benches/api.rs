@@ -86,7 +86,7 @@ fn machined(directory: &Path) -> Result<()> {
         ..APIServiceConfigSpec::default()
     };
     let hostname = HostnameStatusSpec { hostname: "bench".into(), domainname: String::new() };
-    let kind = MachineTypeSpec { machine_type: MachineType::CONTROL_PLANE, ..Default::default() };
+    let kind = MachineTypeSpec { machine_type: MachineType::CONTROL_PLANE };
     store.create("", "secrets", "api", certificates)?;
     store.create("", "runtime", "apid", service)?;
     store.create("", "network", "hostname", hostname)?;

@@ -49,7 +49,7 @@ impl Splitter {
     ///
     /// # Errors
     /// [`FrameError`] when what arrived cannot be a frame; the stream is of no further use then.
-    pub fn next(&mut self) -> Result<Option<Bytes>, FrameError> {
+    pub fn message(&mut self) -> Result<Option<Bytes>, FrameError> {
         let Some((&[flags, a, b, c, d], rest)) = self.buffer.split_first_chunk::<HEADER>() else {
             return Ok(None);
         };
@@ -116,7 +116,7 @@ mod tests {
             let mut seen = Vec::new();
             for piece in stream.chunks(step) {
                 splitter.push(piece);
-                while let Some(message) = splitter.next().unwrap() {
+                while let Some(message) = splitter.message().unwrap() {
                     seen.push(message);
                 }
             }
@@ -129,13 +129,13 @@ mod tests {
     fn what_cannot_be_a_frame_is_refused_before_its_body_is_waited_for() {
         let mut compressed = Splitter::default();
         compressed.push(&[1, 0, 0, 0, 0]);
-        assert_eq!(compressed.next(), Err(FrameError::Compressed { flags: 1 }));
+        assert_eq!(compressed.message(), Err(FrameError::Compressed { flags: 1 }));
         let mut large = Splitter::default();
         large.push(&[0, 2, 0, 0, 1]);
-        assert_eq!(large.next(), Err(FrameError::TooLarge { length: MAX_MESSAGE + 1 }));
+        assert_eq!(large.message(), Err(FrameError::TooLarge { length: MAX_MESSAGE + 1 }));
         let mut short = Splitter::default();
         short.push(&[0, 0, 0, 0, 2, 9]);
-        assert_eq!(short.next(), Ok(None));
+        assert_eq!(short.message(), Ok(None));
         assert_eq!(short.finish(), Err(FrameError::Truncated { have: 6 }));
     }
 }

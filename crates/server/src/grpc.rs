@@ -38,7 +38,7 @@ where
     let bad = |error: crate::frame::FrameError| {
         Status::invalid_argument(format!("reading the request: {error}"))
     };
-    let message = splitter.next().map_err(bad)?;
+    let message = splitter.message().map_err(bad)?;
     splitter.finish().map_err(bad)?;
     let message =
         message.ok_or_else(|| Status::invalid_argument("reading the request: it is empty"))?;

@@ -129,7 +129,7 @@ fn to_ntp(time: SystemTime) -> u64 {
 fn from_ntp(stamp: u64) -> Option<SystemTime> {
     let seconds = stamp >> 32;
     let seconds = if seconds >> 31 == 0 { seconds + (1 << 32) } else { seconds };
-    let nanos = (stamp & 0xffff_ffff) * 1_000_000_000 >> 32;
+    let nanos = ((stamp & 0xffff_ffff) * 1_000_000_000) >> 32;
     let since = Duration::new(seconds.checked_sub(EPOCH)?, u32::try_from(nanos).ok()?);
     Some(SystemTime::UNIX_EPOCH + since)
 }

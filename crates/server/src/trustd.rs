@@ -4,7 +4,6 @@
 //! Must never: issue anything but a server certificate for the names in the request.
 
 use std::{
-    convert::Infallible,
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
@@ -167,7 +166,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, mut settings: watch::Re
     let service = SecurityServiceServer::new(Signer { settings });
     let served = service_fn(move |request| {
         let mut service = service.clone();
-        async move { Ok::<_, Infallible>(service.call(request).await?) }
+        async move { service.call(request).await }
     });
     let served = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

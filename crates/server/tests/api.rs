@@ -1,5 +1,7 @@
 //! The API as clients meet it: real TLS over loopback through apid to the machine API, one node and several.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod node;
 

@@ -1,5 +1,7 @@
 //! apid and trustd as they run on a node: fed by their state sockets, which show them nothing else.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod node;
 

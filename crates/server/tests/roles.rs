@@ -3,6 +3,8 @@
 //! The bytes of the calls are empty on purpose. What counts is who is turned away before anything is read, with the
 //! contract's code and words, and that what is not built says so to those who may call it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod node;
 

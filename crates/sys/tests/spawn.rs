@@ -107,9 +107,9 @@ fn limits_session_and_directory_are_set() {
 
 #[test]
 fn namespaces_are_new_and_the_parents_unchanged() {
-    let here = |kind| std::fs::read_link(format!("/proc/self/ns/{kind}")).unwrap();
+    let here = |kind: &&str| std::fs::read_link(format!("/proc/self/ns/{kind}")).unwrap();
     let kinds = ["mnt", "net", "pid", "uts", "ipc", "cgroup"];
-    let before: Vec<_> = kinds.iter().map(|kind| here(kind)).collect();
+    let before: Vec<_> = kinds.iter().map(here).collect();
     let all = Namespaces::MOUNT
         | Namespaces::NETWORK
         | Namespaces::PID
@@ -122,7 +122,7 @@ fn namespaces_are_new_and_the_parents_unchanged() {
     );
     assert_eq!(exit, Exit::Code(0), "{text} (this test needs root)");
     assert!(text.starts_with("1\n"), "not PID 1: {text}");
-    let after: Vec<_> = kinds.iter().map(|kind| here(kind)).collect();
+    let after: Vec<_> = kinds.iter().map(here).collect();
     assert_eq!(before, after);
 }
 

@@ -143,8 +143,14 @@ mod tests {
         let maintenance = Standing { routing: false, ..worker.clone() };
         let one = |target: &str| Ok(Route::One(target.into()));
         let many = |t: &[&str]| Ok(Route::Many(t.iter().map(|t| (*t).into()).collect()));
-        let cases: [(&str, &str, &[(&'static str, &'static str)], &Standing, Result<Route, Code>);
-            17] = [
+        type Case<'a> = (
+            &'a str,
+            &'a str,
+            &'a [(&'static str, &'static str)],
+            &'a Standing,
+            Result<Route, Code>,
+        );
+        let cases: [Case<'_>; 17] = [
             ("nothing named", VERSION, &[], &control_plane(), Ok(Route::Local)),
             ("one", VERSION, &[("node", "10.5.0.3")], &control_plane(), one("10.5.0.3")),
             (

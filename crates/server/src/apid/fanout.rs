@@ -176,7 +176,7 @@ impl Reply {
 
     async fn next(&mut self) -> Result<Option<Bytes>, Status> {
         loop {
-            let message = self.splitter.next();
+            let message = self.splitter.message();
             if let Some(message) = message.map_err(|error| Status::internal(error.to_string()))? {
                 return Ok(Some(message));
             }

@@ -81,7 +81,8 @@ mod tests {
     fn reads_are_admitted_by_type_sensitivity_and_namespace() {
         let store = Store::new();
         let unsupported = |what: &str, name: &str| Err(format!("{what} {name:?} is not supported"));
-        let cases: [(Scope, &str, &str, Grants, Result<(), String>); 8] = [
+        type Case<'a> = (Scope, &'a str, &'a str, Grants, Result<(), String>);
+        let cases: [Case<'_>; 8] = [
             (
                 Scope::Everything,
                 "HostnameStatuses.net.talos.dev",

@@ -80,7 +80,7 @@ pub(crate) async fn start(authority: &Authority, name: &str, address: &str, port
     // The test plays apid: it is this process that calls the machine API.
     let pid = ServicePIDSpec { pid: std::process::id().cast_signed(), ..Default::default() };
     store.create("", "runtime", "apid", pid).unwrap();
-    let kind = MachineTypeSpec { machine_type: MachineType::CONTROL_PLANE, ..Default::default() };
+    let kind = MachineTypeSpec { machine_type: MachineType::CONTROL_PLANE };
     store.create("", "config", "machine-type", kind).unwrap();
     store.create("", "config", "v1alpha1", MachineConfigSpec::default()).unwrap();
     let acquired = AcquireConfigStatusSpec::default();
