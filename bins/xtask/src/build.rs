@@ -75,6 +75,9 @@ fn compile(programs: &[&str]) -> Result<()> {
     // Encryption with 512-bit vectors, in code that is unrolled for long streams, is a thirtieth of
     // a node's program; the 256-bit form serves as well for the short messages of the API.
     cargo.env("AWS_LC_SYS_CFLAGS", "-DMY_ASSEMBLER_IS_TOO_OLD_FOR_512AVX");
+    // The kernel's random numbers are enough of a seed: to measure the jitter of the processor as well
+    // takes 35 ms at the start of every program, four times what the rest of a short command takes.
+    cargo.env("AWS_LC_SYS_NO_JITTER_ENTROPY", "1");
     // The allocator asks the kernel for huge pages, of which a small process then fills a corner.
     cargo.env(format!("CFLAGS_{}", workspace::TARGET.replace('-', "_")), "-DMI_NO_THP");
     for program in programs {
