@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 XTASK := cargo xtask
 
-.PHONY: help up down build image metal pins test machines bench fuzz tools
+.PHONY: help up down build image metal pins test bench fuzz tools
 
 help: ## list these commands
 	@echo "make COMMAND"; echo
@@ -19,10 +19,10 @@ down: ## remove the local cluster and everything that came with it
 build: tools ## build the programs, the components, the image cache and the root image into out/
 	@$(XTASK) all
 
-image: build ## make what virtual machines start from: kernel, initramfs, UKI, disk and ISO, into out/image
+image: build ## make what virtual start from: kernel, initramfs, UKI, disk and ISO, into out/image
 	@$(XTASK) machine cloud
 
-metal: build ## the same for machines of every kind, with all drivers and free firmware, into out/image/metal
+metal: build ## the same for of every kind, with all drivers and free firmware, into out/image/metal
 	@$(XTASK) machine metal
 
 pins: ## take the versions of Debian packages that the archive offers now, and show what changed
@@ -30,9 +30,6 @@ pins: ## take the versions of Debian packages that the archive offers now, and s
 
 test: tools ## run every test
 	@$(XTASK) test
-
-machines: image ## run the tests of whole virtual machines; emulated, they take about a quarter of an hour
-	@cargo test --locked --no-fail-fast --package xtask --test boot --test machine
 
 bench: tools ## run every benchmark and write the table into out/bench.md
 	@$(XTASK) bench

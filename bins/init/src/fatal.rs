@@ -19,8 +19,11 @@ const DELAY: Duration = Duration::from_secs(10);
 /// A disk that takes longer to take its data never will.
 const SYNC_LIMIT: Duration = Duration::from_secs(30);
 
-/// What a user program leaves for the next boot: firmware memory, where the machine has such.
+/// What a user program leaves for the next boot: memory that outlasts the start, where the machine has such.
 const LEFT_FOR_NEXT_BOOT: &str = "/dev/pmsg0";
+/// Whether the kernel keeps its log in pstore at every end and not only when it fails itself. The firmware's variables,
+/// which most machines have for it, take nothing else (Documentation/admin-guide/kernel-parameters.txt, printk).
+const KEEP_LOG: &str = "/sys/module/printk/parameters/always_kmsg_dump";
 
 /// How long to wait before the new start; `None` is for ever. The last `panic=` argument counts:
 /// seconds, 0 for never, and less for at once, as the kernel takes it itself.
@@ -72,8 +75,9 @@ fn restart(console: &mut Console, text: &str) -> ExitCode {
     let leave = |text: &str| {
         OpenOptions::new().write(true).open(LEFT_FOR_NEXT_BOOT)?.write_all(text.as_bytes())
     };
-    // Most machines have no such memory.
+    // Most machines have no such memory, and before the early mounts none has.
     let _ = leave(&format!("init: {text}\n"));
+    let _ = std::fs::write(KEEP_LOG, "Y");
     let command_line = std::fs::read_to_string("/proc/cmdline").unwrap_or_default();
     let delay = delay(&command_line);
     match delay {

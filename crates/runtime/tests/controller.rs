@@ -110,6 +110,26 @@ async fn an_input_flows_to_the_output_and_the_wait_is_visible() {
     store.wait_for::<ConditionSpec>("runtime", wait.id(), |wait| wait.is_none()).await;
 }
 
+/// A run that goes on for long after what it waited for has come does not wait any more.
+#[tokio::test(start_paused = true)]
+async fn a_wait_can_be_over_before_the_run_is() {
+    let store = Store::new();
+    let gone = Arc::new(Mutex::new(Vec::new()));
+    let seen = gone.clone();
+    let patient = scripted("patient", move |context| {
+        for _ in 0..2 {
+            context.waiting(&Condition::File { path: "/x".to_owned() });
+            let present = context.list::<ConditionSpec>("runtime").len();
+            context.over();
+            seen.lock().unwrap().push((present, context.list::<ConditionSpec>("runtime").len()));
+        }
+        Ok(Next::After(Duration::from_secs(1)))
+    });
+    start(&store, vec![patient]);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(*gone.lock().unwrap(), [(1, 0); 4]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn failures_and_panics_are_retried_with_growing_pauses_and_shown() {
     let store = Store::new();

@@ -17,6 +17,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::{Arc, OnceLock};
 
+use boot::cpio::{Entry, Kind, Writer};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::guest::{Around, Guest, never, serve};
@@ -127,7 +128,10 @@ fn a_damaged_state(lab: &Lab) -> Outcome {
 
 fn a_damaged_root_image(lab: &Lab) -> Outcome {
     // What comes later in the first file system replaces what came before.
-    let damaged = power::archive("rootfs.sqsh", &[0; 8192]);
+    let image = Entry { path: "rootfs.sqsh", kind: Kind::File, mode: 0o644, content: &[0; 8192] };
+    let mut damaged = Writer::new();
+    let damaged = damaged.entry(&image).and_then(|archive| archive.clone().finish());
+    let damaged = damaged.map_err(|error| error.to_string())?;
     let around = Around { addition: Some(&damaged), ..Around::default() };
     let mut guest = Guest::start(lab, "root", &around)?;
     guest.says("the image /rootfs.sqsh is damaged; write the disk image anew")?;

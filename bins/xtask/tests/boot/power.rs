@@ -130,22 +130,3 @@ pub(crate) fn read_at(disk: &Path, at: u64, length: usize) -> Outcome<Vec<u8>> {
     .map_err(|error| format!("reading {}: {error}", disk.display()))?;
     Ok(bytes)
 }
-
-/// A first file system with one file
-/// (Documentation/driver-api/early-userspace/buffer-format.rst).
-pub(crate) fn archive(name: &str, content: &[u8]) -> Vec<u8> {
-    let mut archive = Vec::new();
-    for (name, mode, content) in [(name, 0o100_644, content), ("TRAILER!!!", 0, &[][..])] {
-        archive.extend(b"070701");
-        let (size, name_size) = (content.len(), name.len() + 1);
-        for field in [1, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, name_size, 0] {
-            archive.extend(format!("{field:08X}").bytes());
-        }
-        archive.extend(name.bytes());
-        archive.push(0);
-        archive.resize(archive.len().next_multiple_of(4), 0);
-        archive.extend(content);
-        archive.resize(archive.len().next_multiple_of(4), 0);
-    }
-    archive
-}

@@ -32,7 +32,7 @@ use crate::workload::{HOST_PORT, NAMESPACE};
 type Step = fn(&Cluster) -> Outcome;
 
 /// The steps, in the order in which they run.
-const STEPS: [(&str, Step); 17] = [
+const STEPS: [(&str, Step); 18] = [
     ("all_nodes_are_ready", all_nodes_are_ready),
     ("name_servers_run", name_servers_run),
     ("service_answers_by_name_from_the_other_node", service_answers),
@@ -40,6 +40,7 @@ const STEPS: [(&str, Step); 17] = [
     ("port_forward", port_forward),
     ("host_port", host_port),
     ("the_node_tells_about_itself", the_node_tells_about_itself),
+    ("nothing_is_waited_for_any_more", nothing_is_waited_for),
     ("control_plane_heals_from_kills", control_plane_heals),
     ("worker_heals_from_kills", worker_heals),
     ("workload_survives_a_reboot", workload_survives_a_reboot),
@@ -184,6 +185,19 @@ fn host_port(cluster: &Cluster) -> Outcome {
     let url = format!("http://{}:{HOST_PORT}/", worker.address);
     let answer = workload::ask(cluster, "ask-host-port", &["get", &url], true)?;
     ensure(answer.starts_with("hello from web-"), || format!("answer: {answer}"))
+}
+
+/// A cluster that is Ready has nothing left to wait for, and says so.
+fn nothing_is_waited_for(cluster: &Cluster) -> Outcome {
+    for node in cluster.nodes()? {
+        let address = node.address.to_string();
+        eventually("nothing is waited for", Duration::from_secs(10), || {
+            let waits = cluster.ichorctl(&["--nodes", &address, "get", "waits"])?;
+            // The head of the table.
+            ensure(waits.lines().count() <= 1, || format!("{} waits:\n{waits}", node.name))
+        })?;
+    }
+    Ok(())
 }
 
 fn the_node_tells_about_itself(cluster: &Cluster) -> Outcome {

@@ -14,19 +14,23 @@ pub(crate) const NAMESPACE: &str = "shop";
 /// The port of the worker that leads to the server.
 pub(crate) const HOST_PORT: u16 = 18080;
 
+/// The namespace. The cluster's default admission forbids pods ports and the network of their node.
+pub(crate) fn namespace() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {
+            "name": NAMESPACE,
+            "labels": { "pod-security.kubernetes.io/enforce": "privileged" },
+        },
+    })
+}
+
 /// Puts the server on the worker.
 pub(crate) fn deploy(cluster: &Cluster) -> Outcome {
     let worker = cluster.node(Role::Worker)?.name;
     let labels = json!({ "app": "web" });
     cluster.apply(&[
-        // The cluster's default admission forbids pods ports and the network of their node.
-        json!({
-            "apiVersion": "v1", "kind": "Namespace",
-            "metadata": {
-                "name": NAMESPACE,
-                "labels": { "pod-security.kubernetes.io/enforce": "privileged" },
-            },
-        }),
+        namespace(),
         json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": { "name": "web", "namespace": NAMESPACE },

@@ -26,10 +26,9 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 use provision::qemu;
 use provision::spec::Role;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::cluster::{Cluster, Kind, Outcome, ensure, eventually};
-use crate::workload::NAMESPACE;
 
 type Step = fn(&Cluster) -> Outcome;
 
@@ -109,9 +108,7 @@ fn the_node_is_ready(cluster: &Cluster) -> Outcome {
 }
 
 fn a_pod_runs(cluster: &Cluster) -> Outcome {
-    let namespace =
-        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } });
-    cluster.apply(&[namespace])?;
+    cluster.apply(&[workload::namespace()])?;
     asks_the_kubelet(cluster, "first")
 }
 
@@ -138,22 +135,21 @@ fn identity(cluster: &Cluster) -> Outcome<(Value, Value)> {
     Ok((node["metadata"]["uid"].clone(), node["status"]["nodeInfo"]["machineID"].clone()))
 }
 
-/// When the kubelet last said that it lives; it says so again only when it really runs.
-fn lease(cluster: &Cluster) -> Outcome<String> {
+/// Which start of the machine the kubelet last told of; what else is known of a node may be from before.
+fn start(cluster: &Cluster) -> Outcome<String> {
     let name = cluster.node(Role::ControlPlane)?.name;
-    let lease = cluster.object(&["-n", "kube-node-lease", "get", "lease", &name])?;
-    let renewed = lease["spec"]["renewTime"].as_str();
-    renewed.map(str::to_owned).ok_or_else(|| format!("the lease was never renewed: {lease}"))
+    let node = cluster.object(&["get", "node", &name])?;
+    let start = node["status"]["nodeInfo"]["bootID"].as_str();
+    start.map(str::to_owned).ok_or_else(|| format!("{name} never told of its start: {node}"))
 }
 
 /// Has something done to the machine and waits until it is a node again, the same one as before.
 fn comes_back(cluster: &Cluster, pod: &str, act: impl FnOnce() -> Outcome) -> Outcome {
-    let (before, renewed) = (identity(cluster)?, lease(cluster)?);
+    let (before, first) = (identity(cluster)?, start(cluster)?);
     act()?;
     let name = cluster.node(Role::ControlPlane)?.name;
-    eventually("the kubelet renews its lease", PATIENCE, || {
-        let now = lease(cluster)?;
-        ensure(now > renewed, || format!("last renewed {now}"))
+    eventually("the kubelet tells of another start", PATIENCE, || {
+        ensure(start(cluster)? != first, || format!("the last it told of is still {first}"))
     })?;
     let node = format!("node/{name}");
     cluster.kubectl(&["wait", "--for=condition=Ready", &node, "--timeout=300s"])?;

@@ -126,6 +126,7 @@ impl Controller for Apply {
                     state: "answers".to_owned(),
                 });
                 ready(&client).await;
+                context.over();
             }
             self.node.timeline.mark("kubernetes", "API server ready");
             let Some(etcd) = crate::etcd::client(&self.node.store, &[Endpoint::LOCAL]) else {

@@ -57,6 +57,7 @@ impl Controller for Network {
                     std::fs::create_dir_all(directory)?;
                 }
                 watch::appears(&subnet).await?;
+                context.over();
             }
             let path = self.node.paths.at(CONFLIST_FILE);
             if path.parent().is_some_and(is_configured) {

@@ -182,6 +182,7 @@ impl Joining {
                             vec![PemEncodedCertificate { crt: Base64Bytes(authorities.clone()) }];
                         spec.server.clone_from(&pair);
                     })?;
+                    context.over();
                     self.pause = FIRST_PAUSE;
                     return Ok(until(half));
                 }

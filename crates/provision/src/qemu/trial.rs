@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use boot::cpio::{CpioError, Entry, Kind, Writer};
 use sys::Signal;
 use sys::process::{Exit, ProcessError, Spawn, SpawnError, Stdio};
 use thiserror::Error;
@@ -39,6 +40,8 @@ pub(crate) enum TrialError {
     Spawn(#[from] SpawnError),
     #[error(transparent)]
     Process(#[from] ProcessError),
+    #[error("cannot make the trial's first file system")]
+    Archive(#[from] CpioError),
     #[error("cannot hear from the trial's guest")]
     Listen(#[source] io::Error),
     #[error("the emulator ended with {exit} before the guest ran: {said}")]
@@ -58,7 +61,7 @@ pub(crate) fn run(
 ) -> Result<(), TrialError> {
     let initramfs = directory.join(format!("trial-{}.cpio", std::process::id()));
     let written = |source| TrialError::Write { path: initramfs.display().to_string(), source };
-    std::fs::write(&initramfs, archive()).map_err(written)?;
+    std::fs::write(&initramfs, archive()?).map_err(written)?;
     let limit = match accelerator {
         Accelerator::Kvm => LIMIT,
         Accelerator::Tcg { .. } => EMULATED,
@@ -183,31 +186,19 @@ fn program() -> Vec<u8> {
     file
 }
 
-/// An initramfs with the program as init and the console device that the kernel opens for it
-/// (Documentation/driver-api/early-userspace/buffer-format.rst).
-fn archive() -> Vec<u8> {
-    let mut archive = Vec::new();
-    let entries: [(&str, u32, [u32; 2], Vec<u8>); 4] = [
-        ("dev", 0o040_755, [0, 0], Vec::new()),
-        ("dev/console", 0o020_600, [5, 1], Vec::new()),
-        ("init", 0o100_755, [0, 0], program()),
-        ("TRAILER!!!", 0, [0, 0], Vec::new()),
-    ];
-    for (number, (name, mode, [major, minor], content)) in entries.into_iter().enumerate() {
-        let size = u32::try_from(content.len()).unwrap_or_default();
-        let name_size = u32::try_from(name.len() + 1).unwrap_or_default();
-        let number = u32::try_from(number + 1).unwrap_or_default();
-        archive.extend(b"070701");
-        for field in [number, mode, 0, 0, 1, 0, size, 0, 0, major, minor, name_size, 0] {
-            archive.extend(format!("{field:08X}").bytes());
-        }
-        archive.extend(name.bytes());
-        archive.push(0);
-        archive.resize(archive.len().next_multiple_of(4), 0);
-        archive.extend(content);
-        archive.resize(archive.len().next_multiple_of(4), 0);
+/// An initramfs with the program as init and the console device that the kernel opens for it.
+fn archive() -> Result<Vec<u8>, CpioError> {
+    let program = program();
+    let console = Kind::Character { major: 5, minor: 1 };
+    let mut archive = Writer::new();
+    for (path, kind, mode, content) in [
+        ("dev", Kind::Directory, 0o755, &[][..]),
+        ("dev/console", console, 0o600, &[][..]),
+        ("init", Kind::File, 0o755, &program),
+    ] {
+        archive.entry(&Entry { path, kind, mode, content })?;
     }
-    archive
+    archive.finish()
 }
 
 #[cfg(test)]
@@ -218,7 +209,7 @@ mod tests {
     fn the_guests_archive_is_small_and_whole() {
         let file = program();
         assert_eq!(file.len(), HEADERS as usize + 46 + LINE.len());
-        let archive = archive();
+        let archive = archive().unwrap();
         assert!(archive.len() < 1024 && archive.len().is_multiple_of(4), "{}", archive.len());
         let names = archive.windows(6).filter(|window| window == b"070701").count();
         assert_eq!(names, 4);

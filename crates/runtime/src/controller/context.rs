@@ -141,6 +141,19 @@ impl Context {
         self.lock().present.insert(id);
     }
 
+    /// Says that what this run waited for has come, before the run is over.
+    pub fn over(&self) {
+        let over = {
+            let mut waits = self.lock();
+            let over = std::mem::take(&mut waits.present);
+            waits.before.retain(|id| !over.contains(id));
+            over
+        };
+        for id in over {
+            condition::clear(&self.store, self.owner, &id);
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Waits> {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,11 +1,11 @@
 //! The resources of one type in one namespace, with the ring of their last changes.
 
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, RwLock};
 
 use foldhash::fast::RandomState;
-use indexmap::IndexMap;
-use indexmap::map::Entry;
+use indexmap::{Equivalent, IndexSet};
 use resource::{AnyResource, Name, Timestamp};
 use tokio::sync::Notify;
 
@@ -67,40 +67,74 @@ pub(crate) enum Change {
     Keep,
 }
 
+/// A resource that is known by its id, which is in its metadata already: a key besides would cost every resource two words.
+struct ById(AnyResource);
+
+impl ById {
+    fn id(&self) -> &str {
+        &self.0.metadata().id
+    }
+}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id().hash(state);
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for ById {}
+
+impl Equivalent<ById> for str {
+    fn equivalent(&self, resource: &ById) -> bool {
+        self == resource.id()
+    }
+}
+
 /// Resources by id: found by hash, listed in order.
 ///
 /// The order is made when somebody asks for it. Ids mostly arrive in order, so there is mostly
 /// nothing to do.
 #[derive(Default)]
 struct Resources {
-    map: IndexMap<Name, AnyResource, RandomState>,
+    set: IndexSet<ById, RandomState>,
     unordered: bool,
 }
 
 impl Resources {
-    fn insert(&mut self, resource: AnyResource) -> Result<(), StoreError> {
-        let last = self.map.last().is_none_or(|(last, _)| *last < resource.metadata().id);
-        match self.map.entry(resource.metadata().id.clone()) {
-            Entry::Occupied(found) => {
-                return Err(StoreError::Exists { resource: found.get().metadata().to_string() });
-            }
-            Entry::Vacant(place) => place.insert(resource),
-        };
-        self.unordered |= !last;
-        Ok(())
+    fn find(&self, id: &str) -> Option<&AnyResource> {
+        self.set.get(id).map(|found| &found.0)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &AnyResource> {
+        self.set.iter().map(|found| &found.0)
+    }
+
+    /// Puts in the resource, in the place of the one with its id, which is returned.
+    fn put(&mut self, resource: AnyResource) -> Option<AnyResource> {
+        let resource = ById(resource);
+        let last = self.set.last().is_none_or(|last| last.id() < resource.id());
+        let (_, old) = self.set.replace_full(resource);
+        self.unordered |= !last && old.is_none();
+        old.map(|old| old.0)
     }
 
     fn remove(&mut self, id: &str) {
-        if let Some((index, ..)) = self.map.get_full(id) {
+        if let Some((index, _)) = self.set.get_full(id) {
             // The last one takes the place of the one that goes.
-            self.unordered |= index + 1 != self.map.len();
-            self.map.swap_remove_index(index);
+            self.unordered |= index + 1 != self.set.len();
+            self.set.swap_remove_index(index);
         }
     }
 
     fn order(&mut self) {
         if std::mem::take(&mut self.unordered) {
-            self.map.sort_unstable_keys();
+            self.set.sort_unstable_by(|a, b| a.id().cmp(b.id()));
         }
     }
 }
@@ -155,7 +189,7 @@ impl Collection {
     }
 
     pub(crate) fn fetch(&self, id: &str) -> Option<AnyResource> {
-        read(&self.state).resources.map.get(id).cloned()
+        read(&self.state).resources.find(id).cloned()
     }
 
     pub(crate) fn list(&self, query: &Query) -> Vec<AnyResource> {
@@ -177,7 +211,10 @@ impl Collection {
     /// Puts in a resource that must not exist yet.
     pub(crate) fn insert(&self, resource: AnyResource) -> Result<(), StoreError> {
         let mut state = write(&self.state);
-        state.resources.insert(resource.clone())?;
+        if let Some(found) = state.resources.find(&resource.metadata().id) {
+            return Err(StoreError::Exists { resource: found.metadata().to_string() });
+        }
+        state.resources.put(resource.clone());
         let event = AnyEvent { kind: EventKind::Created, resource, old: None, position: 0 };
         self.publish(state, event);
         Ok(())
@@ -191,8 +228,8 @@ impl Collection {
         decide: impl FnOnce(Option<&AnyResource>) -> Result<(Change, T), StoreError>,
     ) -> Result<T, StoreError> {
         let mut state = write(&self.state);
-        let present = state.resources.map.get_mut(id);
-        let (change, answer) = decide(present.as_deref())?;
+        let present = state.resources.find(id);
+        let (change, answer) = decide(present)?;
         let event = match (change, present) {
             (Change::Keep, _) | (Change::Remove, None) => return Ok(answer),
             (Change::Remove, Some(old)) => {
@@ -200,13 +237,10 @@ impl Collection {
                 state.resources.remove(id);
                 AnyEvent { kind: EventKind::Destroyed, resource, old: None, position: 0 }
             }
-            (Change::Put(resource), Some(place)) => {
-                let old = std::mem::replace(place, resource.clone());
-                AnyEvent { kind: EventKind::Updated, resource, old: Some(old), position: 0 }
-            }
-            (Change::Put(resource), None) => {
-                state.resources.insert(resource.clone())?;
-                AnyEvent { kind: EventKind::Created, resource, old: None, position: 0 }
+            (Change::Put(resource), _) => {
+                let old = state.resources.put(resource.clone());
+                let kind = if old.is_some() { EventKind::Updated } else { EventKind::Created };
+                AnyEvent { kind, resource, old, position: 0 }
             }
         };
         self.publish(state, event);
@@ -281,7 +315,7 @@ impl Collection {
 }
 
 fn matching(state: &State, query: &Query) -> Vec<AnyResource> {
-    let all = state.resources.map.values();
+    let all = state.resources.all();
     if query.is_everything() {
         return all.cloned().collect();
     }
