@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use image::component::{Event, Workshop};
+use image::kernel;
 use image::pins::{Pins, ProfilePin};
 use image::root::{self, Content};
 use image::sbom;
@@ -125,11 +126,15 @@ pub(crate) fn components(progress: &Progress, names: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Prints where the programs of components are.
-pub(crate) fn locate(programs: &[String]) -> Result<()> {
+/// Prints where the programs of components are, and the modules of the kernel that a profile has.
+pub(crate) fn locate(wanted: &[String]) -> Result<()> {
     let workshop = workshop(&|_| ())?;
-    for program in programs {
-        println!("{}", workshop.program(program)?.display());
+    for wanted in wanted {
+        let place = match wanted.strip_prefix("modules/") {
+            Some(profile) => kernel::build(&workshop, workshop.pins().profile(profile)?)?.modules(),
+            None => workshop.program(wanted)?,
+        };
+        println!("{}", place.display());
     }
     Ok(())
 }

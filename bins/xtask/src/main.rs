@@ -33,7 +33,7 @@ cargo xtask COMMAND
   image        make the root image and the bill of materials          -> out/image
   machine      make what machines of a profile start from, [PROFILE]  -> out/image
   check-cache  check every blob of the image cache against its digest
-  where        print the path of a component's program, COMPONENT/FILE
+  where        print the path of a component's program, COMPONENT/FILE, or of a kernel's modules/PROFILE
   test         build everything and run every test
   bench        run the benchmarks [NAME …]                            -> out/bench.md
   fuzz         run each fuzz target for a minute

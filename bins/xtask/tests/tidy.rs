@@ -19,6 +19,7 @@ struct Package {
     name: String,
     manifest_path: PathBuf,
     dependencies: Vec<Dependency>,
+    targets: Vec<Target>,
     metadata: Option<Annotations>,
 }
 
@@ -27,6 +28,14 @@ struct Dependency {
     name: String,
     kind: Option<String>,
     path: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    src_path: PathBuf,
+    /// Whether `cargo test` runs it.
+    test: bool,
 }
 
 #[derive(Deserialize)]
@@ -401,6 +410,31 @@ fn no_test_is_ignored() {
 }
 
 /// Every fuzz target is declared: `make fuzz` runs those that are.
+/// Two targets of one name are one for cargo, and the other file is never looked at.
+#[test]
+fn every_test_is_run() {
+    let mut violations = Vec::new();
+    for package in packages() {
+        let tests = directory(&package).join("tests");
+        let entries = fs::read_dir(&tests).into_iter().flatten().flatten();
+        let starts = entries.map(|entry| entry.path()).filter_map(|path| {
+            let start = if path.is_dir() { path.join("main.rs") } else { path };
+            let is_rust = start.extension().is_some_and(|extension| extension == "rs");
+            (is_rust && start.exists()).then_some(start)
+        });
+        for start in starts {
+            match package.targets.iter().find(|target| target.src_path == start) {
+                None => violations.push(format!("{}: no target of cargo", shown(&start))),
+                Some(target) if !target.test => {
+                    violations.push(format!("{}: target {} is off", shown(&start), target.name));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    none(&violations);
+}
+
 #[test]
 fn fuzz_targets_are_complete() {
     let output = Command::new("cargo")

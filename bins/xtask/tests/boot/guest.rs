@@ -23,7 +23,9 @@ pub(crate) struct Around<'a> {
     pub(crate) network: bool,
     /// The time of its hardware clock, as QEMU writes it.
     pub(crate) clock: Option<&'a str>,
-    /// What is added to the first file system.
+    /// Another first file system than the machine's.
+    pub(crate) initramfs: Option<&'a Path>,
+    /// What is added to the machine's first file system.
     pub(crate) addition: Option<&'a [u8]>,
     /// Where its configuration is.
     pub(crate) config: &'a str,
@@ -31,7 +33,14 @@ pub(crate) struct Around<'a> {
 
 impl Default for Around<'_> {
     fn default() -> Self {
-        Self { disk: None, network: true, clock: None, addition: None, config: "none" }
+        Self {
+            disk: None,
+            network: true,
+            clock: None,
+            initramfs: None,
+            addition: None,
+            config: "none",
+        }
     }
 }
 
@@ -53,9 +62,10 @@ impl Guest {
         for old in [&console, &pid] {
             let _ = fs::remove_file(old);
         }
-        let initramfs = match around.addition {
-            None => lab.built("initramfs.img"),
-            Some(addition) => {
+        let initramfs = match (around.initramfs, around.addition) {
+            (Some(other), _) => other.to_owned(),
+            (None, None) => lab.built("initramfs.img"),
+            (None, Some(addition)) => {
                 let path = file("initramfs");
                 let joined = fs::read(lab.built("initramfs.img")).and_then(|mut whole| {
                     // The kernel looks for an archive that is not compressed at each fourth byte.
@@ -130,8 +140,18 @@ impl Guest {
                 let how = if ended.is_some() { "ended" } else { "runs" };
                 return Err(format!("the machine {how} and never said {what:?}:\n{end}"));
             }
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Waits until the machine has switched itself off, and returns how long after its start that was.
+    pub(crate) fn ends(&mut self) -> Outcome<Duration> {
+        self.child.wait().map(|_| self.begun.elapsed()).map_err(|error| error.to_string())
+    }
+
+    /// How long ago it was started.
+    pub(crate) fn age(&self) -> Duration {
+        self.begun.elapsed()
     }
 
     /// Asks its API for resources as somebody without a certificate.

@@ -11,6 +11,7 @@ mod documented;
 #[path = "../pages/mod.rs"]
 mod pages;
 mod process;
+mod steps;
 mod trouble;
 mod workload;
 
@@ -20,16 +21,13 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::{ExitCode, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Failed, Trial};
 use provision::spec::Role;
 
 use crate::cluster::{Cluster, Kind, Outcome, ensure, eventually};
+use crate::steps::Step;
 use crate::workload::{HOST_PORT, NAMESPACE};
-
-type Step = fn(&Cluster) -> Outcome;
 
 /// The steps, in the order in which they run.
 const STEPS: [(&str, Step); 18] = [
@@ -54,52 +52,7 @@ const STEPS: [(&str, Step); 18] = [
 ];
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    // The steps share a cluster and build on each other.
-    arguments.test_threads = Some(1);
-    let wanted = |name: &str| match &arguments.filter {
-        Some(filter) if arguments.exact => name == filter,
-        Some(filter) => name.contains(filter.as_str()),
-        None => true,
-    };
-    // A cluster is not started for steps that nobody asked for.
-    if arguments.list || !STEPS.iter().any(|(name, _)| wanted(name)) {
-        let trials = STEPS.map(|(name, _)| Trial::test(name, || Ok(())));
-        return libtest_mimic::run(&arguments, trials.into()).exit_code();
-    }
-    let cluster = match Cluster::create(Kind::Native, "test") {
-        Ok(cluster) => Arc::new(cluster),
-        Err(error) => {
-            let failure = Trial::test("create", move || Err(Failed::from(error)));
-            return libtest_mimic::run(&arguments, vec![failure]).exit_code();
-        }
-    };
-    let mut trials: Vec<Trial> = STEPS
-        .into_iter()
-        .map(|(name, step)| {
-            let cluster = Arc::clone(&cluster);
-            Trial::test(name, move || {
-                step(&cluster).map_err(|error| {
-                    cluster.consoles();
-                    Failed::from(error)
-                })
-            })
-        })
-        .collect();
-    let last = Arc::clone(&cluster);
-    // A filter must not leave the cluster behind, so the last step is run besides the others.
-    let filtered = arguments.filter.is_some() || !arguments.skip.is_empty();
-    if !filtered {
-        let last = Arc::clone(&last);
-        trials.push(Trial::test("destroy_leaves_nothing", move || {
-            destroy_leaves_nothing(&last).map_err(Failed::from)
-        }));
-    }
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    if filtered && let Err(error) = last.destroy() {
-        println!("destroying the cluster failed: {error}");
-    }
-    conclusion.exit_code()
+    steps::run(Kind::Native, "test", &STEPS, destroy_leaves_nothing)
 }
 
 fn all_nodes_are_ready(cluster: &Cluster) -> Outcome {

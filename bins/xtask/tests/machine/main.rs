@@ -14,23 +14,22 @@ mod cluster;
 #[path = "../cluster/process.rs"]
 #[allow(dead_code, reason = "the tests of a local cluster use more of it")]
 mod process;
+#[path = "../cluster/steps.rs"]
+mod steps;
 #[path = "../cluster/workload.rs"]
 #[allow(dead_code, reason = "the tests of a local cluster use more of it")]
 mod workload;
 
 use std::fs;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Failed, Trial};
 use provision::qemu;
 use provision::spec::Role;
 use serde_json::Value;
 
 use crate::cluster::{Cluster, Kind, Outcome, ensure, eventually};
-
-type Step = fn(&Cluster) -> Outcome;
+use crate::steps::Step;
 
 /// The steps, in the order in which they run.
 const STEPS: [(&str, Step); 6] = [
@@ -46,52 +45,7 @@ const STEPS: [(&str, Step); 6] = [
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    // The steps share a machine and build on each other.
-    arguments.test_threads = Some(1);
-    let wanted = |name: &str| match &arguments.filter {
-        Some(filter) if arguments.exact => name == filter,
-        Some(filter) => name.contains(filter.as_str()),
-        None => true,
-    };
-    // A machine is not started for steps that nobody asked for.
-    if arguments.list || !STEPS.iter().any(|(name, _)| wanted(name)) {
-        let trials = STEPS.map(|(name, _)| Trial::test(name, || Ok(())));
-        return libtest_mimic::run(&arguments, trials.into()).exit_code();
-    }
-    let cluster = match Cluster::create(Kind::Machine, "machine") {
-        Ok(cluster) => Arc::new(cluster),
-        Err(error) => {
-            let failure = Trial::test("create", move || Err(Failed::from(error)));
-            return libtest_mimic::run(&arguments, vec![failure]).exit_code();
-        }
-    };
-    let mut trials: Vec<Trial> = STEPS
-        .into_iter()
-        .map(|(name, step)| {
-            let cluster = Arc::clone(&cluster);
-            Trial::test(name, move || {
-                step(&cluster).map_err(|error| {
-                    cluster.consoles();
-                    Failed::from(error)
-                })
-            })
-        })
-        .collect();
-    let last = Arc::clone(&cluster);
-    // A filter must not leave the machine behind, so the last step is run besides the others.
-    let filtered = arguments.filter.is_some() || !arguments.skip.is_empty();
-    if !filtered {
-        let last = Arc::clone(&last);
-        trials.push(Trial::test("destroy_leaves_nothing", move || {
-            destroy_leaves_nothing(&last).map_err(Failed::from)
-        }));
-    }
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    if filtered && let Err(error) = last.destroy() {
-        println!("destroying the cluster failed: {error}");
-    }
-    conclusion.exit_code()
+    steps::run(Kind::Machine, "machine", &STEPS, destroy_leaves_nothing)
 }
 
 fn the_node_is_ready(cluster: &Cluster) -> Outcome {

@@ -22,6 +22,7 @@ pub use disk::make_image;
 pub(crate) use emulation::missing;
 pub use emulation::{Accelerator, Emulation, EmulationError};
 pub(crate) use machines::{Machines, MachinesError, after};
+pub use trial::archive as trial_archive;
 
 /// The hardware address of a machine's link to the world, where it gets its address by DHCP.
 #[must_use]

@@ -1,0 +1,168 @@
+//! How fast a machine starts: from the kernel to maintenance mode, and from the firmware to a Ready node, with the share of
+//! each part; beside it the same kernel with a first process that only ends, and upstream's parts started by a script.
+//!
+//! `cargo bench -p xtask --bench machine` prints tables with the goals. Machines are emulated where KVM does not work: what
+//! can be compared then are the ratios, which are taken in one run.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark fails by panicking")]
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+#[path = "../tests/cluster/cluster.rs"]
+#[allow(dead_code, reason = "the tests of the cluster use more of it")]
+mod cluster;
+#[path = "../tests/boot/guest.rs"]
+#[allow(dead_code, reason = "the tests of boots use more of it")]
+mod guest;
+#[path = "../tests/boot/lab.rs"]
+#[allow(dead_code, reason = "the tests of boots use more of it")]
+mod lab;
+#[allow(dead_code, reason = "the benchmark of clusters in namespaces uses more of it")]
+mod moments;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use provision::spec::Role;
+
+use crate::cluster::{Cluster, Kind, Outcome};
+use crate::guest::{Around, Guest};
+use crate::lab::Lab;
+use crate::moments::{Row, age_of_first, api_server_ready, nodes_ready, until};
+
+/// How often a machine is started that only goes into maintenance mode.
+const RUNS: usize = 3;
+/// The first thing that the kernel says.
+const KERNEL: &str = "Linux version";
+
+fn main() {
+    let lab = Lab::open().unwrap();
+    println!("machines run by {}\n", lab.executes());
+    moments::print(&maintenance(&lab).unwrap());
+
+    let cluster = Cluster::prepare(Kind::Machine, "bench-machine").unwrap();
+    let measured = ready(&cluster);
+    if measured.is_err() {
+        cluster.consoles();
+    }
+    let destroyed = cluster.destroy();
+    let (mut rows, own) = measured.unwrap();
+    destroyed.unwrap();
+    let (table, upstream) = baseline(&lab).unwrap();
+    rows.push(Row {
+        what: "kernel to Ready, divided by upstream's parts in the same machine",
+        value: own / upstream,
+        unit: "",
+        goal: Some(1.2),
+    });
+    println!();
+    moments::print(&rows);
+    println!("\n{table}");
+}
+
+/// From the kernel's first line to an answer of the API in maintenance mode, and to the end of a machine that does nothing.
+fn maintenance(lab: &Lab) -> Outcome<Vec<Row>> {
+    let archive = provision::qemu::trial_archive().map_err(|error| error.to_string())?;
+    let initramfs = lab.file("trial.cpio");
+    fs::write(&initramfs, archive).map_err(|error| error.to_string())?;
+    let (mut own, mut least) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        let around = Around { initramfs: Some(&initramfs), ..Around::default() };
+        let mut guest = Guest::start(lab, "least", &around)?;
+        let kernel = guest.says(KERNEL)?;
+        least.push((guest.ends()? - kernel).as_secs_f64());
+        let mut guest = Guest::start(lab, "maintenance", &Around::default())?;
+        let kernel = guest.says(KERNEL)?;
+        until(|| guest.get(lab, "disks"), Duration::from_millis(20));
+        own.push((guest.age() - kernel).as_secs_f64());
+        guest.cut()?;
+    }
+    let (own, least) = (median(own), median(least));
+    Ok(vec![
+        Row { what: "kernel to an answer in maintenance mode", value: own, unit: "s", goal: None },
+        Row {
+            what: "kernel to the end of a machine that does nothing",
+            value: least,
+            unit: "s",
+            goal: None,
+        },
+        Row { what: "divided", value: own / least, unit: "", goal: Some(1.5) },
+    ])
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// A cluster of one machine; also returns the time from the kernel's first line to Ready.
+fn ready(cluster: &Cluster) -> Outcome<(Vec<Row>, f64)> {
+    let mut creation = cluster.start_creating()?;
+    let node = until(|| cluster.node(Role::ControlPlane), Duration::from_millis(5));
+    let began = age_of_first(cluster, &node);
+    let console = cluster.directory().console(&node.name);
+    let says = |what: &str| until(|| said(&console, what), Duration::from_millis(20));
+    let kernel = says(KERNEL);
+    let machined = says("machined starts");
+    let configured = says("a volume is made");
+    let address = node.address.to_string();
+    let talosconfig = cluster.directory().file("talosconfig").display().to_string();
+    let machine = ["--talosconfig", &talosconfig, "--nodes", &address];
+    let server = moments::access(cluster, &machine)?;
+    let api_server = api_server_ready(cluster, &server);
+    let nodes = nodes_ready(cluster, &server, 1)?;
+    let ready = *nodes.get(&node.name).ok_or("the node never was Ready")?;
+    let status = creation.wait().map_err(|error| format!("waiting for ichorctl: {error}"))?;
+    if !status.success() {
+        return Err(format!("ichorctl cluster create ended with {status}"));
+    }
+    let row = |what, from: Instant, to: Instant| Row {
+        what,
+        value: to.duration_since(from).as_secs_f64(),
+        unit: "s",
+        goal: None,
+    };
+    let rows = vec![
+        row("firmware and boot loader", began, kernel),
+        row("kernel and init", kernel, machined),
+        row(
+            "maintenance mode, until a configuration is there and volumes are made",
+            machined,
+            configured,
+        ),
+        row("images, etcd, kubelet, until the API server is ready", configured, api_server),
+        row("addons and network, until the node is Ready", api_server, ready),
+        row("all: firmware to Ready", began, ready),
+    ];
+    Ok((rows, ready.duration_since(kernel).as_secs_f64()))
+}
+
+/// When the console first had the text.
+fn said(console: &Path, what: &str) -> Outcome<Instant> {
+    let text = fs::read(console).map_err(|error| error.to_string())?;
+    let found = String::from_utf8_lossy(&text).contains(what);
+    if found { Ok(Instant::now()) } else { Err(format!("the console does not say {what:?}")) }
+}
+
+/// Runs the baseline; its table, and the seconds from the kernel's start to Ready.
+fn baseline(lab: &Lab) -> Outcome<(String, f64)> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/baseline/machine");
+    let (accelerator, processor) = lab.accelerator();
+    let output = Command::new(&script)
+        .args([accelerator, processor])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("starting {}: {error}", script.display()))?;
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        return Err(format!("{} ended with {}\n{table}", script.display(), output.status));
+    }
+    let line = table.lines().find(|line| line.contains("node is Ready")).unwrap_or_default();
+    let seconds = line.split('|').nth(2).and_then(|text| text.trim().parse().ok());
+    let seconds = seconds.ok_or_else(|| format!("the baseline printed no time:\n{table}"))?;
+    let head =
+        "| upstream's parts in the same machine | seconds since the kernel's start |\n|---|---|\n";
+    Ok((format!("{head}{table}"), seconds))
+}
