@@ -9,12 +9,14 @@ use resource::{DEFINITIONS, EXTENSIONS};
 
 use crate::cli::Cli;
 
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "docs/getting-started.md",
     "docs/how-a-node-works.md",
+    "docs/installing.md",
     "docs/local-clusters.md",
+    "docs/machines.md",
     "docs/troubleshooting.md",
 ];
 

@@ -18,9 +18,9 @@ use image::component::Workshop;
 use image::initramfs::{self, Content};
 use image::kernel::{self, Kernel};
 use image::machine::{self, Assets};
-use image::pins::{Pins, ProfilePin};
+use image::pins::{DebianPin, Pins, ProfilePin};
 use image::store::Store;
-use image::{drivers, media};
+use image::{debian, drivers, media};
 
 const MB: u64 = 1_000_000;
 
@@ -368,4 +368,23 @@ fn stick_is_one_that_firmware_starts_from() {
     assert!(report.contains("Volume id    : 'ICHOR'"), "{report}");
     let verified = run("sgdisk", &["--verify", text(&iso)]);
     assert!(verified.contains("No problems found"), "{verified}");
+}
+
+/// An archive keeps only the present version of a package, so this happens to every pin one day.
+#[test]
+fn a_package_that_the_archive_no_longer_holds_names_the_cure() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::new(directory.path());
+    let pin = DebianPin {
+        package: "systemd-boot-efi".into(),
+        version: "0.1-gone".into(),
+        sha256: "0".repeat(64),
+        newest: None,
+    };
+    let error = debian::fetch(&store, &pin).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("systemd-boot-efi 0.1-gone cannot be had"), "{text}");
+    assert!(text.contains("make pins"), "{text}");
+    let left: Vec<_> = fs::read_dir(directory.path()).unwrap().flatten().collect();
+    assert!(left.iter().all(|entry| !entry.path().join("data.tar").exists()), "{left:?}");
 }

@@ -154,10 +154,14 @@ impl Guest {
         self.begun.elapsed()
     }
 
+    /// Where its API is.
+    pub(crate) fn api(&self) -> String {
+        format!("127.0.0.1:{}", self.api)
+    }
+
     /// Asks its API for resources as somebody without a certificate.
     pub(crate) fn get(&self, lab: &Lab, kind: &str) -> Outcome<String> {
-        let node = format!("127.0.0.1:{}", self.api);
-        lab.ichorctl(&["get", kind, "--insecure", "--nodes", &node])
+        lab.ichorctl(&["get", kind, "--insecure", "--nodes", &self.api()])
     }
 
     /// Takes its power.

@@ -65,6 +65,11 @@ impl Lab {
         Ok(Self { out, directory, accelerator })
     }
 
+    /// Where everything is that was built.
+    pub(crate) fn out(&self) -> &Path {
+        &self.out
+    }
+
     /// A file of the machine image.
     pub(crate) fn built(&self, name: &str) -> PathBuf {
         self.out.join("image").join(name)

@@ -8,8 +8,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a test says what it measured")]
 
+mod documented;
 mod guest;
 mod lab;
+#[path = "../pages/mod.rs"]
+#[allow(dead_code, reason = "the tests of the pages use more of it")]
+mod pages;
 mod power;
 
 use std::fs;
@@ -25,8 +29,9 @@ use crate::lab::{Lab, Outcome, ensure, run};
 
 type Check = fn(&Lab) -> Outcome;
 
-const CHECKS: [(&str, Check); 7] = [
+const CHECKS: [(&str, Check); 8] = [
     ("power_cuts_during_the_first_boot", power::cuts),
+    ("documented_commands_work", documented::commands_work),
     ("nobody_answers_and_no_disk", nobody_answers_and_no_disk),
     ("a_disk_with_foreign_data_and_the_wrong_time", foreign_data_and_the_wrong_time),
     ("a_disk_that_is_too_small", a_disk_that_is_too_small),

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every page that a user or a developer reads.
-pub(crate) const PAGES: [&str; 7] = [
+pub(crate) const PAGES: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "docs/getting-started.md",
     "docs/how-a-node-works.md",
+    "docs/installing.md",
     "docs/local-clusters.md",
     "docs/machines.md",
     "docs/troubleshooting.md",
