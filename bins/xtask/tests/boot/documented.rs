@@ -3,6 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::guest::{Around, Guest};
 use crate::lab::{Lab, Outcome, ensure, run};
@@ -33,8 +34,10 @@ pub(crate) fn commands_work(lab: &Lab) -> Outcome {
     let disk = home.path().join("disk.raw");
     let mut guest =
         Guest::start(lab, "documented", &Around { disk: Some(&disk), ..Around::default() })?;
-    guest.says("This machine has no configuration")?;
+    guest.says("this machine waits for its configuration")?;
     let here = guest.api();
+    // It listens a moment after it says so; a reader types more slowly.
+    answers(lab, &guest)?;
     let (apply, looking): (Vec<&str>, Vec<&str>) =
         after.iter().copied().partition(|command| command.contains("apply-config"));
     let machines = read("docs/machines.md");
@@ -49,6 +52,17 @@ pub(crate) fn commands_work(lab: &Lab) -> Outcome {
     }
     guest.says("a volume is made")?;
     guest.cut()
+}
+
+fn answers(lab: &Lab, guest: &Guest) -> Outcome {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        match guest.get(lab, "disks") {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > deadline => return Err(error),
+            Err(_) => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
 }
 
 fn one(home: &Path, command: &str, here: &str) -> Outcome {

@@ -144,14 +144,10 @@ impl Guest {
         }
     }
 
-    /// Waits until the machine has switched itself off, and returns how long after its start that was.
-    pub(crate) fn ends(&mut self) -> Outcome<Duration> {
-        self.child.wait().map(|_| self.begun.elapsed()).map_err(|error| error.to_string())
-    }
-
-    /// How long ago it was started.
-    pub(crate) fn age(&self) -> Duration {
-        self.begun.elapsed()
+    /// Waits until the machine has switched itself off or would start again.
+    pub(crate) fn ends(&mut self) -> Outcome {
+        let status = self.child.wait().map_err(|error| error.to_string())?;
+        ensure(status.success(), || format!("the emulator ended with {status}"))
     }
 
     /// Where its API is.

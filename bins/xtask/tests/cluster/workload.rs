@@ -1,5 +1,6 @@
-//! The workload of the tests: a Deployment with a Service on the worker, and pods that ask it.
+//! The workload of the tests: a Deployment with a Service on the worker, if there is one, and pods that ask it.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use provision::spec::Role;
@@ -25,9 +26,12 @@ pub(crate) fn namespace() -> Value {
     })
 }
 
-/// Puts the server on the worker.
+/// How long a pod may take that has to start: emulated, containers are made slowly.
+const PATIENCE: &str = "--timeout=150s";
+
+/// Puts the server on the worker; in a cluster without, on the control plane.
 pub(crate) fn deploy(cluster: &Cluster) -> Outcome {
-    let worker = cluster.node(Role::Worker)?.name;
+    let node = cluster.node(Role::Worker).or_else(|_| cluster.node(Role::ControlPlane))?.name;
     let labels = json!({ "app": "web" });
     cluster.apply(&[
         namespace(),
@@ -40,7 +44,10 @@ pub(crate) fn deploy(cluster: &Cluster) -> Outcome {
                 "template": {
                     "metadata": { "labels": labels },
                     "spec": {
-                        "nodeSelector": { "kubernetes.io/hostname": worker },
+                        "nodeSelector": { "kubernetes.io/hostname": node },
+                        "tolerations": [{
+                            "key": "node-role.kubernetes.io/control-plane", "operator": "Exists"
+                        }],
                         "containers": [{
                             "name": "web",
                             "image": IMAGE,
@@ -60,9 +67,7 @@ pub(crate) fn deploy(cluster: &Cluster) -> Outcome {
             "spec": { "selector": labels, "ports": [{ "port": 80, "targetPort": 8080 }] },
         }),
     ])?;
-    cluster
-        .kubectl(&["-n", NAMESPACE, "rollout", "status", "deployment/web", "--timeout=90s"])
-        .map(|_| ())
+    cluster.kubectl(&["-n", NAMESPACE, "rollout", "status", "deployment/web", PATIENCE]).map(|_| ())
 }
 
 /// Runs the client in a pod on the control plane and returns what it printed.
@@ -94,7 +99,7 @@ pub(crate) fn ask(
         "wait",
         "--for=jsonpath={.status.containerStatuses[0].state.terminated}",
         &pod,
-        "--timeout=60s",
+        PATIENCE,
     ]);
     let printed = cluster.kubectl(&["-n", NAMESPACE, "logs", &pod]);
     cluster.kubectl(&[
@@ -114,10 +119,9 @@ pub(crate) fn ask(
 
 /// The server answers by its name, from a pod on the other node.
 pub(crate) fn answers(cluster: &Cluster, limit: Duration) -> Outcome {
-    let mut attempts = 0;
+    static QUESTIONS: AtomicU32 = AtomicU32::new(0);
     eventually("the Service answers by name", limit, || {
-        attempts += 1;
-        let name = format!("ask-{}-{attempts}", std::process::id());
+        let name = format!("ask-{}", QUESTIONS.fetch_add(1, Ordering::Relaxed));
         let answer = ask(cluster, &name, &["get", "http://web.shop/"], false)?;
         if answer.starts_with("hello from web-") { Ok(()) } else { Err(answer) }
     })

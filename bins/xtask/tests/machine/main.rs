@@ -34,7 +34,7 @@ use crate::steps::Step;
 /// The steps, in the order in which they run.
 const STEPS: [(&str, Step); 6] = [
     ("the_node_is_ready", the_node_is_ready),
-    ("a_pod_runs", a_pod_runs),
+    ("a_workload_answers", a_workload_answers),
     ("the_screen_shows_something", the_screen_shows_something),
     ("a_reboot_keeps_everything", a_reboot_keeps_everything),
     ("a_power_cut_keeps_everything", a_power_cut_keeps_everything),
@@ -61,15 +61,9 @@ fn the_node_is_ready(cluster: &Cluster) -> Outcome {
     })
 }
 
-fn a_pod_runs(cluster: &Cluster) -> Outcome {
-    cluster.apply(&[workload::namespace()])?;
-    asks_the_kubelet(cluster, "first")
-}
-
-/// A pod starts, runs to its end, and its output can be read.
-fn asks_the_kubelet(cluster: &Cluster, pod: &str) -> Outcome {
-    let answer = workload::ask(cluster, pod, &["get", "http://127.0.0.1:10248/healthz"], true)?;
-    ensure(answer.trim() == "ok", || format!("the pod printed {answer:?}"))
+fn a_workload_answers(cluster: &Cluster) -> Outcome {
+    workload::deploy(cluster)?;
+    workload::answers(cluster, PATIENCE)
 }
 
 fn the_screen_shows_something(cluster: &Cluster) -> Outcome {
@@ -97,8 +91,8 @@ fn start(cluster: &Cluster) -> Outcome<String> {
     start.map(str::to_owned).ok_or_else(|| format!("{name} never told of its start: {node}"))
 }
 
-/// Has something done to the machine and waits until it is a node again, the same one as before.
-fn comes_back(cluster: &Cluster, pod: &str, act: impl FnOnce() -> Outcome) -> Outcome {
+/// Has something done to the machine and waits until it is a node again, the same one as before, and its workload answers.
+fn comes_back(cluster: &Cluster, act: impl FnOnce() -> Outcome) -> Outcome {
     let (before, first) = (identity(cluster)?, start(cluster)?);
     act()?;
     let name = cluster.node(Role::ControlPlane)?.name;
@@ -109,12 +103,12 @@ fn comes_back(cluster: &Cluster, pod: &str, act: impl FnOnce() -> Outcome) -> Ou
     cluster.kubectl(&["wait", "--for=condition=Ready", &node, "--timeout=300s"])?;
     let after = identity(cluster)?;
     ensure(before == after, || format!("another node came back: {before:?}, then {after:?}"))?;
-    asks_the_kubelet(cluster, pod)
+    workload::answers(cluster, PATIENCE)
 }
 
 fn a_reboot_keeps_everything(cluster: &Cluster) -> Outcome {
     let address = cluster.node(Role::ControlPlane)?.address.to_string();
-    comes_back(cluster, "rebooted", || {
+    comes_back(cluster, || {
         let reboot = ["--nodes", &address, "reboot", "--wait", "--timeout", "5m"];
         cluster.ichorctl(&reboot).map(|_| ())
     })
@@ -122,12 +116,12 @@ fn a_reboot_keeps_everything(cluster: &Cluster) -> Outcome {
 
 fn a_power_cut_keeps_everything(cluster: &Cluster) -> Outcome {
     let name = cluster.node(Role::ControlPlane)?.name;
-    comes_back(cluster, "cut", || cluster.place(&["power", "cycle", &name]).map(|_| ()))
+    comes_back(cluster, || cluster.place(&["power", "cycle", &name]).map(|_| ()))
 }
 
 fn a_killed_emulator_is_started_again(cluster: &Cluster) -> Outcome {
     let node = cluster.node(Role::ControlPlane)?;
-    comes_back(cluster, "killed", || {
+    comes_back(cluster, || {
         process::kill(cluster.first_process(&node)?)?;
         eventually("the machine is off", Duration::from_secs(10), || {
             let shown = cluster.place(&["show"])?;

@@ -15,14 +15,24 @@ use crate::plain::plain;
 
 /// A wait of this length is worth a line.
 const LONG: Duration = Duration::from_secs(20);
+/// Kinds of waits whose end lies outside the machine or in the course of time. Those for resources and services follow from
+/// these: one cable that is not plugged in lets a dozen controllers wait for each other.
+const TOLD: [&str; 3] = ["address", "event", "file"];
 
-/// One wait.
+/// One wait, under what it is for; the text after a colon says how it goes and may change while it lasts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Wait {
-    /// For what.
+    /// The whole text.
     what: String,
     /// Since when, in seconds of the Unix epoch.
     since: i64,
+}
+
+/// A wait that goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Known {
+    since: i64,
+    told: bool,
 }
 
 /// What is to be said now, and when to look again.
@@ -36,53 +46,59 @@ struct Plan {
     next: Option<Duration>,
 }
 
-/// Compares the waits there are with those that were told, by their ids. Several parts may wait for the same, which is
-/// said once. A clock that was set meanwhile makes a wait longer or shorter than it was; that costs a line at most.
-fn plan(waits: &BTreeMap<String, Wait>, told: &mut BTreeMap<String, String>, now: i64) -> Plan {
+/// What a wait is for.
+fn subject(what: &str) -> &str {
+    what.split_once(": ").map_or(what, |(subject, _)| subject)
+}
+
+/// Compares the waits there are with those that are known, by what they are for. Several parts may wait for the same, which
+/// is said once. A clock that was set meanwhile makes a wait longer or shorter than it was; that costs a line at most.
+fn plan(waits: &[Wait], known: &mut BTreeMap<String, Known>, now: i64) -> Plan {
     let mut plan = Plan::default();
-    for (id, wait) in waits {
-        if told.contains_key(id) {
+    known.retain(|subject, known| {
+        let lasts = waits.iter().any(|wait| self::subject(&wait.what) == subject);
+        if !lasts && known.told {
+            plan.over.push(subject.clone());
+        }
+        lasts
+    });
+    for wait in waits {
+        let known = known
+            .entry(subject(&wait.what).to_owned())
+            .or_insert(Known { since: wait.since, told: false });
+        if known.told {
             continue;
         }
-        let lasted = Duration::from_secs(now.saturating_sub(wait.since).try_into().unwrap_or(0));
+        let lasted = Duration::from_secs(now.saturating_sub(known.since).try_into().unwrap_or(0));
         if lasted < LONG {
             let left = LONG.saturating_sub(lasted);
             plan.next = Some(plan.next.map_or(left, |next| next.min(left)));
             continue;
         }
-        if !told.values().any(|what| *what == wait.what) {
-            plan.long.push(wait.what.clone());
-        }
-        told.insert(id.clone(), wait.what.clone());
-    }
-    let gone: Vec<String> = told.keys().filter(|id| !waits.contains_key(*id)).cloned().collect();
-    for id in gone {
-        if let Some(what) = told.remove(&id)
-            && !told.values().any(|other| *other == what)
-        {
-            plan.over.push(what);
-        }
+        known.told = true;
+        plan.long.push(wait.what.clone());
     }
     plan
 }
 
 /// Adds the controller that tells of long waits.
 pub(super) fn register(controllers: &mut Runtime) -> Result<(), RegisterError> {
-    let mut told = BTreeMap::new();
+    let mut known = BTreeMap::new();
     controllers.register(plain(
         "runtime.PatienceController",
         vec![Input::weak::<ConditionSpec>("runtime")],
         Vec::<Output>::new(),
         move |context: &Context| -> Result<Next, ControllerError> {
-            let waits = context
+            let waits: Vec<Wait> = context
                 .list::<ConditionSpec>("runtime")
                 .iter()
-                .map(|wait| {
-                    let what = wait.spec.waits_for.clone();
-                    (wait.id().to_owned(), Wait { what, since: wait.spec.since.seconds })
+                .filter(|wait| TOLD.contains(&wait.spec.kind.as_str()))
+                .map(|wait| Wait {
+                    what: wait.spec.waits_for.clone(),
+                    since: wait.spec.since.seconds,
                 })
                 .collect();
-            let plan = plan(&waits, &mut told, context.store().now().seconds);
+            let plan = plan(&waits, &mut known, context.store().now().seconds);
             for what in plan.long {
                 tracing::warn!("waiting for more than {} s: {what}", LONG.as_secs());
             }
@@ -99,31 +115,32 @@ pub(super) fn register(controllers: &mut Runtime) -> Result<(), RegisterError> {
 mod tests {
     use super::*;
 
-    fn waits(list: &[(&str, &str, i64)]) -> BTreeMap<String, Wait> {
-        list.iter()
-            .map(|(id, what, since)| {
-                ((*id).to_owned(), Wait { what: (*what).to_owned(), since: *since })
-            })
-            .collect()
-    }
-
     #[test]
     fn long_waits_are_told_once_and_when_they_are_over() {
-        let mut told = BTreeMap::new();
-        let mut step = |list: &[(&str, &str, i64)], now| {
-            let Plan { long, over, next } = plan(&waits(list), &mut told, now);
+        let mut known = BTreeMap::new();
+        let mut step = |list: &[(&str, i64)], now| {
+            let waits: Vec<Wait> = list
+                .iter()
+                .map(|(what, since)| Wait { what: (*what).to_owned(), since: *since })
+                .collect();
+            let Plan { long, over, next } = plan(&waits, &mut known, now);
             (long.join("+"), over.join("+"), next.map(|next| next.as_secs()))
         };
-        let nothing = || (String::new(), String::new());
-        let two = [("a/x", "x", 0), ("b/x", "x", 5), ("c/y", "y", 12)];
-        assert_eq!(step(&two, 12), (nothing().0, nothing().1, Some(8)));
-        assert_eq!(step(&two, 20), ("x".into(), String::new(), Some(5)));
-        assert_eq!(step(&two, 25), (nothing().0, nothing().1, Some(7)));
+        let said = |long: &str, over: &str, next| (long.to_owned(), over.to_owned(), next);
+        let two = [("x", 0), ("x", 5), ("y", 12)];
+        assert_eq!(step(&two, 12), said("", "", Some(8)));
+        assert_eq!(step(&two, 20), said("x", "", Some(12)));
         // One of the two that wait for it goes on; the other still waits.
-        assert_eq!(step(&two[1..], 26), (nothing().0, nothing().1, Some(6)));
-        assert_eq!(step(&two[2..], 32), ("y".into(), "x".into(), None));
-        assert_eq!(step(&[], 33), (String::new(), "y".into(), None));
+        assert_eq!(step(&two[1..], 26), said("", "", Some(6)));
+        assert_eq!(step(&two[2..], 32), said("y", "x", None));
+        // How it goes is no other wait.
+        assert_eq!(step(&[("y: refused", 33)], 33), said("", "", None));
+        assert_eq!(step(&[], 34), said("", "y", None));
+        assert_eq!(step(&[("t: asked", 40)], 40), said("", "", Some(20)));
+        assert_eq!(step(&[("t: no answer", 55)], 55), said("", "", Some(5)));
+        assert_eq!(step(&[("t: asked", 60)], 60), said("t: asked", "", None));
+        assert_eq!(step(&[], 61), said("", "t", None));
         // The clock went back: the wait has just begun.
-        assert_eq!(step(&[("d/z", "z", 1000)], 10), (nothing().0, nothing().1, Some(20)));
+        assert_eq!(step(&[("z", 1000)], 70), said("", "", Some(20)));
     }
 }
