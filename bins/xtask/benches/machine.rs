@@ -21,7 +21,6 @@ mod moments;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use provision::spec::Role;
@@ -49,7 +48,8 @@ fn main() {
     let destroyed = cluster.destroy();
     let (mut rows, own) = measured.unwrap();
     destroyed.unwrap();
-    let (table, upstream) = baseline(&lab).unwrap();
+    let (accelerator, processor) = lab.accelerator();
+    let (table, upstream) = moments::baseline("machine", &[&accelerator, &processor]).unwrap();
     rows.push(Row {
         what: "kernel to Ready, divided by upstream's parts in the same machine",
         value: own / upstream,
@@ -58,7 +58,9 @@ fn main() {
     });
     println!();
     moments::print(&rows);
-    println!("\n{table}");
+    println!(
+        "\n| upstream's parts in the same machine | seconds from the kernel on |\n|---|---|\n{table}"
+    );
 }
 
 /// From the kernel's first line to an answer of the API in maintenance mode, and to the end of a machine that does nothing.
@@ -146,26 +148,4 @@ fn said(console: &Path, what: &str) -> Outcome<Instant> {
     let text = fs::read(console).map_err(|error| error.to_string())?;
     let found = String::from_utf8_lossy(&text).contains(what);
     if found { Ok(Instant::now()) } else { Err(format!("the console does not say {what:?}")) }
-}
-
-/// Runs the baseline; its table, and the seconds from the kernel's start to Ready.
-fn baseline(lab: &Lab) -> Outcome<(String, f64)> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/baseline/machine");
-    let (accelerator, processor) = lab.accelerator();
-    let output = Command::new(&script)
-        .args([accelerator, processor])
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("starting {}: {error}", script.display()))?;
-    let table = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !output.status.success() {
-        return Err(format!("{} ended with {}\n{table}", script.display(), output.status));
-    }
-    let line = table.lines().find(|line| line.contains("node is Ready")).unwrap_or_default();
-    let seconds = line.split('|').nth(2).and_then(|text| text.trim().parse().ok());
-    let seconds = seconds.ok_or_else(|| format!("the baseline printed no time:\n{table}"))?;
-    let head =
-        "| upstream's parts in the same machine | seconds since the kernel's start |\n|---|---|\n";
-    Ok((format!("{head}{table}"), seconds))
 }

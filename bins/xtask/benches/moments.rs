@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::cluster::{Cluster, Node, Outcome};
@@ -111,4 +112,24 @@ pub(crate) fn nodes_ready(
     let _ = watch.kill();
     let _ = watch.wait();
     Ok(ready)
+}
+
+/// Runs one of the baselines, upstream's parts started by a script; its table, and the seconds until its node was Ready.
+pub(crate) fn baseline(name: &str, arguments: &[&str]) -> Outcome<(String, f64)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let script = root.join("benches/baseline").join(name);
+    let output = Command::new(&script)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("starting {}: {error}", script.display()))?;
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        return Err(format!("{} ended with {}\n{table}", script.display(), output.status));
+    }
+    let line = table.lines().find(|line| line.contains("node is Ready")).unwrap_or_default();
+    let seconds = line.split('|').nth(2).and_then(|text| text.trim().parse().ok());
+    let seconds = seconds.ok_or_else(|| format!("the baseline printed no time:\n{table}"))?;
+    Ok((table, seconds))
 }

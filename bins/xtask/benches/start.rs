@@ -26,6 +26,8 @@ use crate::moments::{Row, TICKS, age_of_first, api_server_ready, fields, nodes_r
 
 /// How long nothing happens while the cost of a node at rest is measured.
 const REST: Duration = Duration::from_secs(60);
+/// The figure that is compared with the baseline's.
+const READY: &str = "PID 1 to node Ready";
 /// How often a command is run that is over soon.
 const RUNS: usize = 51;
 
@@ -39,9 +41,18 @@ fn main() {
         cluster.ichorctl(&["--nodes", &node.address.to_string(), "health", "--timeline"])
     });
     let destroyed = cluster.destroy();
-    let rows = measured.unwrap();
+    let mut rows = measured.unwrap();
     destroyed.unwrap();
+    let (table, upstream) = moments::baseline("run", &[]).unwrap();
+    let own = rows.iter().find(|row| row.what == READY).unwrap().value;
+    rows.push(Row {
+        what: "PID 1 to node Ready, divided by upstream's parts started by a script",
+        value: own / upstream,
+        unit: "",
+        goal: Some(1.1),
+    });
     moments::print(&rows);
+    println!("\n{table}");
     println!("\n```text\n{}\n```", timeline.unwrap_or_else(|error| error).trim());
 }
 

@@ -49,7 +49,9 @@ struct Target {
 /// Runs every benchmark and writes what they print, under a description of the machine.
 pub(crate) fn bench(names: &[String]) -> Result<()> {
     tools::install(true)?;
-    build::all(&Progress::new(4))?;
+    let progress = Progress::new(5);
+    build::all(&progress)?;
+    progress.phase("machine images", || machine::build(&progress, &[]))?;
     let output = Command::new("cargo")
         .current_dir(workspace::root())
         .args(["metadata", "--format-version", "1", "--no-deps", "--locked"])
@@ -89,23 +91,6 @@ pub(crate) fn bench(names: &[String]) -> Result<()> {
                 bail!("the benchmark {} of {} failed", bench.name, package.name);
             }
             eprintln!("bench {}: done in {}", bench.name, seconds(begun.elapsed()));
-        }
-    }
-    if names.is_empty() || names.iter().any(|name| name == "baseline") {
-        eprintln!("bench baseline …");
-        let output = Command::new(workspace::root().join("benches/baseline/run"))
-            .stderr(std::process::Stdio::inherit())
-            .output()
-            .context("starting benches/baseline/run")?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        print!("{text}");
-        let _ = write!(
-            report,
-            "\n## baseline: upstream's binaries started by hand, from the start of containerd\n\n{}\n",
-            text.trim()
-        );
-        if !output.status.success() {
-            bail!("the baseline failed");
         }
     }
     let path = workspace::out().join("bench.md");
