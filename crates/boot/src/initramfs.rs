@@ -23,8 +23,9 @@ pub const DRIVERS_TARGET: &str = "usr/lib/modules";
 /// order in which they are loaded. Empty if the kernel has everything built in.
 pub const MODULES: &str = "modules/list";
 
-/// The modules without which the images cannot be mounted: they are squashfs on loop devices.
-pub const NEEDED: [&str; 2] = ["loop", "squashfs"];
+/// The modules that are loaded first of all. Without two of them the images cannot be mounted: they are squashfs on loop
+/// devices. The third lets firmware keep the kernel's log when a boot fails before the other drivers are there.
+pub const NEEDED: [&str; 3] = ["efi_pstore", "loop", "squashfs"];
 
 /// The list as text.
 pub fn list<'a>(paths: impl IntoIterator<Item = &'a str>) -> String {

@@ -3,10 +3,9 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use crate::guest::{Around, Guest};
-use crate::lab::{Lab, Outcome, ensure, run};
+use crate::lab::{Lab, Outcome, ensure, eventually, run};
 use crate::pages::{commands, read};
 
 /// Builds what the test has.
@@ -37,7 +36,7 @@ pub(crate) fn commands_work(lab: &Lab) -> Outcome {
     guest.says("this machine waits for its configuration")?;
     let here = guest.api();
     // It listens a moment after it says so; a reader types more slowly.
-    answers(lab, &guest)?;
+    eventually(|| guest.get(lab, "disks"))?;
     let (apply, looking): (Vec<&str>, Vec<&str>) =
         after.iter().copied().partition(|command| command.contains("apply-config"));
     let machines = read("docs/machines.md");
@@ -52,17 +51,6 @@ pub(crate) fn commands_work(lab: &Lab) -> Outcome {
     }
     guest.says("a volume is made")?;
     guest.cut()
-}
-
-fn answers(lab: &Lab, guest: &Guest) -> Outcome {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        match guest.get(lab, "disks") {
-            Ok(_) => return Ok(()),
-            Err(error) if Instant::now() > deadline => return Err(error),
-            Err(_) => std::thread::sleep(Duration::from_millis(100)),
-        }
-    }
 }
 
 fn one(home: &Path, command: &str, here: &str) -> Outcome {

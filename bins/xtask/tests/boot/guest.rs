@@ -1,5 +1,5 @@
-//! A machine that starts from a kernel and a first file system, without firmware: the cheap way to
-//! see how a boot goes wrong.
+//! A machine that starts from a kernel and a first file system, mostly without UEFI firmware: the
+//! cheap way to see how a boot goes wrong.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -21,6 +21,8 @@ pub(crate) struct Around<'a> {
     pub(crate) disk: Option<&'a Path>,
     /// Whether anybody answers on its network.
     pub(crate) network: bool,
+    /// The variables of its UEFI firmware; without them it starts without firmware of that kind.
+    pub(crate) variables: Option<&'a Path>,
     /// The time of its hardware clock, as QEMU writes it.
     pub(crate) clock: Option<&'a str>,
     /// Another first file system than the machine's.
@@ -36,6 +38,7 @@ impl Default for Around<'_> {
         Self {
             disk: None,
             network: true,
+            variables: None,
             clock: None,
             initramfs: None,
             addition: None,
@@ -101,6 +104,13 @@ impl Guest {
         if let Some(disk) = around.disk {
             let disk = format!("file={},format=raw,if=virtio", disk.display());
             command.args(["-drive", &disk]);
+        }
+        if let Some(variables) = around.variables {
+            let firmware = lab.firmware().display();
+            command.arg("-drive");
+            command.arg(format!("if=pflash,format=raw,unit=0,readonly=on,file={firmware}"));
+            command.arg("-drive");
+            command.arg(format!("if=pflash,format=raw,unit=1,file={}", variables.display()));
         }
         if let Some(clock) = around.clock {
             command.args(["-rtc", &format!("base={clock}")]);

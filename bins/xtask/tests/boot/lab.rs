@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use provision::qemu::{Accelerator, Emulation};
 use provision::spec::{Acceleration, MachineSpec, Provisioner, Request, Size};
@@ -17,11 +17,32 @@ pub(crate) fn ensure(condition: bool, message: impl FnOnce() -> String) -> Outco
     if condition { Ok(()) } else { Err(message()) }
 }
 
+/// What makes a machine a part of a cluster, and the key to that.
+pub(crate) struct Cluster {
+    /// The machine configuration.
+    pub(crate) configuration: String,
+    /// Where the client configuration is, as long as this lives.
+    pub(crate) talosconfig: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+/// Tries until it works, for a minute. For what has no event that a test outside the machine could wait for.
+pub(crate) fn eventually<T>(mut attempt: impl FnMut() -> Outcome<T>) -> Outcome<T> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        match attempt() {
+            Err(error) if Instant::now() > deadline => return Err(error),
+            Err(_) => std::thread::sleep(Duration::from_millis(100)),
+            done => return done,
+        }
+    }
+}
+
 /// The images under test and a directory for what guests leave.
 pub(crate) struct Lab {
     out: PathBuf,
     directory: tempfile::TempDir,
-    accelerator: Accelerator,
+    emulation: Emulation,
 }
 
 impl Lab {
@@ -61,8 +82,8 @@ impl Lab {
         let spec = request.plan().map_err(|error| error.to_string())?;
         let place = ClusterDirectory::at(directory.path().join("trial"));
         let emulation = Emulation::of_cluster(&place, &spec, &machine);
-        let accelerator = emulation.map_err(|error| error.to_string())?.accelerator;
-        Ok(Self { out, directory, accelerator })
+        let emulation = emulation.map_err(|error| error.to_string())?;
+        Ok(Self { out, directory, emulation })
     }
 
     /// Where everything is that was built.
@@ -82,15 +103,27 @@ impl Lab {
 
     /// The accelerator and the processor, as QEMU calls them.
     pub(crate) fn accelerator(&self) -> (String, String) {
-        match &self.accelerator {
+        match &self.emulation.accelerator {
             Accelerator::Kvm => ("kvm".into(), "host".into()),
             Accelerator::Tcg { model } => ("tcg".into(), model.clone()),
         }
     }
 
+    /// The firmware's code.
+    pub(crate) fn firmware(&self) -> &Path {
+        &self.emulation.firmware
+    }
+
+    /// A file with the variables of firmware that was never used.
+    pub(crate) fn variables(&self, name: &str) -> Outcome<PathBuf> {
+        let path = self.file(name);
+        copy(&self.emulation.variables, &path)?;
+        Ok(path)
+    }
+
     /// Who executes the guests.
     pub(crate) fn executes(&self) -> String {
-        self.accelerator.to_string()
+        self.emulation.accelerator.to_string()
     }
 
     /// Runs `ichorctl`.
@@ -101,17 +134,29 @@ impl Lab {
     /// The configuration of a node of this role (`controlplane` or `worker`) whose cluster is at an
     /// address where nobody answers, with patches.
     pub(crate) fn configuration(&self, role: &str, patches: &[&str]) -> Outcome<String> {
+        self.cluster(role, patches).map(|cluster| cluster.configuration)
+    }
+
+    /// The same with the key to the cluster.
+    pub(crate) fn cluster(&self, role: &str, patches: &[&str]) -> Outcome<Cluster> {
         let directory = tempfile::tempdir_in(self.directory.path());
         let directory = directory.map_err(|error| error.to_string())?;
         let place = directory.path().display().to_string();
         let mut arguments = vec!["gen", "config", "boot", "https://10.0.2.2:9", "--output", &place];
-        arguments.extend(["--output-types", role, "--force"]);
+        let types = format!("{role},talosconfig");
+        arguments.extend(["--output-types", &types, "--force"]);
         for patch in patches {
             arguments.extend(["--config-patch", patch]);
         }
         self.ichorctl(&arguments)?;
         let path = directory.path().join(format!("{role}.yaml"));
-        fs::read_to_string(&path).map_err(|error| format!("reading {}: {error}", path.display()))
+        let configuration = fs::read_to_string(&path)
+            .map_err(|error| format!("reading {}: {error}", path.display()))?;
+        Ok(Cluster {
+            configuration,
+            talosconfig: directory.path().join("talosconfig"),
+            _directory: directory,
+        })
     }
 
     /// A disk with the image that was built, of this many bytes.

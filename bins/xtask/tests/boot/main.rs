@@ -11,6 +11,7 @@
 mod documented;
 mod guest;
 mod lab;
+mod links;
 #[path = "../pages/mod.rs"]
 #[allow(dead_code, reason = "the tests of the pages use more of it")]
 mod pages;
@@ -25,13 +26,14 @@ use boot::cpio::{Entry, Kind, Writer};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::guest::{Around, Guest, never, serve};
-use crate::lab::{Lab, Outcome, ensure, run};
+use crate::lab::{Lab, Outcome, ensure, eventually, run};
 
 type Check = fn(&Lab) -> Outcome;
 
-const CHECKS: [(&str, Check); 8] = [
+const CHECKS: [(&str, Check); 9] = [
     ("power_cuts_during_the_first_boot", power::cuts),
     ("documented_commands_work", documented::commands_work),
+    ("links_of_every_kind", links::of_every_kind),
     ("nobody_answers_and_no_disk", nobody_answers_and_no_disk),
     ("a_disk_with_foreign_data_and_the_wrong_time", foreign_data_and_the_wrong_time),
     ("a_disk_that_is_too_small", a_disk_that_is_too_small),
@@ -42,6 +44,8 @@ const CHECKS: [(&str, Check); 8] = [
 
 /// The smallest disk that has room for everything.
 const ENOUGH: u64 = 6 << 30;
+/// The address that the emulator's DHCP server gives first.
+const ADDRESS: &str = "10.0.2.15";
 /// Clocks are not corrected: there is no time server here.
 const CLOCK_IS_RIGHT: &str = "apiVersion: v1alpha1\nkind: TimeSyncConfig\nenabled: false\n";
 
@@ -131,17 +135,45 @@ fn a_damaged_state(lab: &Lab) -> Outcome {
     ensure(kept.iter().all(|byte| *byte == 0x5a), || "STATE was overwritten".to_owned())
 }
 
+/// It says so, starts again, and the next boot that gets further finds what was said in the firmware's memory.
 fn a_damaged_root_image(lab: &Lab) -> Outcome {
+    const DAMAGED: &str = "the image /rootfs.sqsh is damaged; write the disk image anew";
     // What comes later in the first file system replaces what came before.
     let image = Entry { path: "rootfs.sqsh", kind: Kind::File, mode: 0o644, content: &[0; 8192] };
     let mut damaged = Writer::new();
     let damaged = damaged.entry(&image).and_then(|archive| archive.clone().finish());
     let damaged = damaged.map_err(|error| error.to_string())?;
-    let around = Around { addition: Some(&damaged), ..Around::default() };
+    let variables = lab.variables("root.variables")?;
+    let around =
+        Around { addition: Some(&damaged), variables: Some(&variables), ..Around::default() };
     let mut guest = Guest::start(lab, "root", &around)?;
-    guest.says("the image /rootfs.sqsh is damaged; write the disk image anew")?;
+    guest.says(DAMAGED)?;
     guest.says("the machine starts again in 1 s")?;
-    guest.ends()
+    guest.ends()?;
+
+    let cluster = lab.cluster("controlplane", &[CLOCK_IS_RIGHT])?;
+    let config = serve(cluster.configuration)?;
+    let around = Around { config: &config, variables: Some(&variables), ..Around::default() };
+    let mut guest = Guest::start(lab, "mended", &around)?;
+    guest.says("issuing a certificate what=\"apid server\"")?;
+    let (talosconfig, endpoint) = (cluster.talosconfig.display().to_string(), guest.api());
+    let ask = |arguments: &[&str]| {
+        let place = ["--talosconfig", &talosconfig, "--endpoints", &endpoint, "--nodes", ADDRESS];
+        lab.ichorctl(&[arguments, &place[..]].concat())
+    };
+    let records = eventually(|| {
+        let listed = ask(&["ls", "/sys/fs/pstore"])?;
+        let names = listed.split_whitespace().filter(|word| word.starts_with("dmesg-efi"));
+        let names: Vec<String> = names.map(str::to_owned).collect();
+        ensure(!names.is_empty(), || format!("the firmware kept nothing: {listed}"))?;
+        Ok(names)
+    })?;
+    let mut kept = String::new();
+    for record in records {
+        kept += &ask(&["read", &format!("/sys/fs/pstore/{record}")])?;
+    }
+    ensure(kept.contains(DAMAGED), || format!("the firmware kept something else:\n{kept}"))?;
+    guest.cut()
 }
 
 /// A worker whose control plane does not answer and whose registry is not there.

@@ -154,8 +154,11 @@ async fn cable(name: String, node: File, mtu: u32) -> Result<(), FabricError> {
     let netlink = netlink()?;
     // The end of a cable whose node was switched off may still be on its way out of the kernel.
     if let Ok(index) = index(&netlink, &name).await {
-        let removed = netlink.link().del(index).execute().await;
-        removed.map_err(|source| failed("remove", &name, source))?;
+        match netlink.link().del(index).execute().await {
+            // It went by itself meanwhile.
+            Err(error) if is_absent(&error) => {}
+            removed => removed.map_err(|source| failed("remove", &name, source))?,
+        }
     }
     let bridge = index(&netlink, BRIDGE).await?;
     let veth = LinkVeth::new(&name, NODE_LINK).mtu(mtu).controller(bridge).up().build();
@@ -165,6 +168,17 @@ async fn cable(name: String, node: File, mtu: u32) -> Result<(), FabricError> {
         LinkUnspec::new_with_index(index).mtu(mtu).setns_by_fd(fd).build()
     })
     .await
+}
+
+/// The kernel's number for a device that does not exist (errno(3), ENODEV).
+const NO_SUCH_DEVICE: i32 = 19;
+
+/// Whether the kernel has no such link.
+fn is_absent(error: &rtnetlink::Error) -> bool {
+    match error {
+        rtnetlink::Error::NetlinkError(message) => message.raw_code() == -NO_SUCH_DEVICE,
+        _ => false,
+    }
 }
 
 async fn node_end(node: Ipv4Addr, prefix: u8, gateway: Ipv4Addr) -> Result<(), FabricError> {
@@ -218,4 +232,25 @@ async fn index(netlink: &rtnetlink::Handle, name: &str) -> Result<u32, FabricErr
 
 fn failed(action: &'static str, link: &str, source: rtnetlink::Error) -> FabricError {
     FabricError::Link { action, link: link.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroI32;
+
+    use super::*;
+
+    fn refused(code: i32) -> rtnetlink::Error {
+        let mut message = rtnetlink::packet_core::ErrorMessage::default();
+        message.code = NonZeroI32::new(code);
+        rtnetlink::Error::NetlinkError(message)
+    }
+
+    #[test]
+    fn a_link_that_went_by_itself_is_no_failure() {
+        assert!(is_absent(&refused(-19)));
+        // Permission, and a failure that has nothing to do with the kernel's answer.
+        assert!(!is_absent(&refused(-1)));
+        assert!(!is_absent(&rtnetlink::Error::RequestFailed));
+    }
 }

@@ -102,9 +102,9 @@ pub struct Emulation {
     /// The TPM, when machines have one.
     pub(super) tpm: Option<PathBuf>,
     /// The firmware's code.
-    pub(super) firmware: PathBuf,
+    pub firmware: PathBuf,
     /// The firmware's variables as they are in a new machine.
-    pub(super) variables: PathBuf,
+    pub variables: PathBuf,
     /// Who executes the machines' code.
     pub accelerator: Accelerator,
     /// What was tried before and did not work, and why.
