@@ -73,7 +73,7 @@ fn main() -> ExitCode {
 fn nobody_answers_and_no_disk(lab: &Lab) -> Outcome {
     let around = Around { network: false, config: "http://10.0.2.2:9/x", ..Around::default() };
     let mut guest = Guest::start(lab, "alone", &around)?;
-    guest.says("waiting for more than 20 s: default/dhcp4/eth0 ")?;
+    guest.says("waiting for more than 20 s: dhcp4/eth0 waits for an offer of a DHCP server")?;
     // A place for the configuration that cannot be reached is another thing than none.
     let text = lab.configuration("controlplane", &[CLOCK_IS_RIGHT])?;
     let around = Around { config: &serve(text)?, ..Around::default() };
