@@ -17,6 +17,7 @@ pub mod kubernetes;
 pub mod network;
 mod node;
 mod plain;
+mod role;
 pub mod runtime;
 pub mod secrets;
 pub mod time;

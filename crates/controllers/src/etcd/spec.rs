@@ -9,6 +9,7 @@ use resource::network::{HostnameStatusSpec, NodeAddressSpec};
 use resource::types::NetIp;
 
 use crate::kubernetes::addresses::{NO_KUBERNETES_ROUTED, selected};
+use crate::role::{machine_type, waits_as_control_plane};
 use crate::{Plain, Run, plain};
 
 fn subnets(valid: &[String], exclude: &[String]) -> Vec<String> {
@@ -55,7 +56,7 @@ fn plan(
 fn run(context: &Context) -> Result<Next, ControllerError> {
     let Some(config) = context.get::<ConfigSpec>("etcd", "etcd") else {
         context.remove::<SpecSpec>("etcd", "etcd")?;
-        context.waiting(&Condition::resource::<ConfigSpec>("etcd", "etcd"));
+        waits_as_control_plane(context, &Condition::resource::<ConfigSpec>("etcd", "etcd"));
         return Ok(Next::OnChange);
     };
     let Some(hostname) = context.get::<HostnameStatusSpec>("network", "hostname") else {
@@ -85,6 +86,7 @@ pub(super) fn controller() -> Plain<Run> {
             Input::weak::<ConfigSpec>("etcd").with_id("etcd"),
             Input::weak::<HostnameStatusSpec>("network").with_id("hostname"),
             Input::weak::<NodeAddressSpec>("network").with_id(NO_KUBERNETES_ROUTED),
+            machine_type(),
         ],
         vec![Output::exclusive::<SpecSpec>()],
         Box::new(run),

@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 
 use super::object;
 use crate::files::atomic;
+use crate::role::{machine_type, waits_as_control_plane};
 use crate::secrets::kubernetes::bundle;
 use crate::volume::on_var;
 use crate::{Node, Paths, plain};
@@ -139,7 +140,7 @@ fn secret_files(
 fn wanted<S: Spec>(context: &Context, namespace: &str, id: &str) -> Option<Arc<Shared<S>>> {
     let found = context.get::<S>(namespace, id).map(|resource| resource.spec);
     if found.is_none() {
-        context.waiting(&Condition::resource::<S>(namespace, id));
+        waits_as_control_plane(context, &Condition::resource::<S>(namespace, id));
     }
     found
 }
@@ -263,6 +264,7 @@ pub(crate) fn controllers(node: &Node) -> (impl Controller + use<>, impl Control
                 Input::weak::<KubernetesDynamicCertsSpec>("secrets"),
                 Input::weak::<KubernetesCertsSpec>("secrets"),
                 Input::weak::<EtcdEncryptionConfigSpec>("k8s"),
+                machine_type(),
             ],
             vec![Output::exclusive::<SecretsStatusSpec>()],
             move |context: &Context| secrets(context, &secret_paths),
@@ -278,6 +280,7 @@ pub(crate) fn controllers(node: &Node) -> (impl Controller + use<>, impl Control
                     Input::weak::<AuthorizationConfigSpec>("controlplane"),
                     Input::weak::<AuthenticationConfigSpec>("controlplane"),
                     Input::weak::<SchedulerConfigSpec>("controlplane").with_id("kube-scheduler"),
+                    machine_type(),
                 ],
                 vec![Output::exclusive::<ConfigStatusSpec>()],
                 move |context: &Context| configs(context, &config_paths),

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use yaml::Value;
 
 use crate::Node;
+use crate::role::is_control_plane;
 
 /// What readiness is judged by.
 #[derive(Debug, Default)]
@@ -78,10 +79,6 @@ fn network_reason(observed: &Observed) -> Option<String> {
     let missing: Vec<&str> =
         parts.iter().filter(|(_, ready)| !ready).map(|(name, _)| *name).collect();
     (!missing.is_empty()).then(|| format!("waiting on: {}", missing.join(", ")))
-}
-
-fn is_control_plane(machine_type: MachineType) -> bool {
-    machine_type == MachineType::CONTROL_PLANE || machine_type == MachineType::INIT
 }
 
 fn services_reason(observed: &Observed) -> Option<String> {

@@ -15,6 +15,7 @@ use super::os::{clock, is_synced};
 use super::renew::Renewal;
 use super::sans::fqdn;
 use crate::kubernetes::addresses::NO_KUBERNETES_ACCUMULATIVE;
+use crate::role::{machine_type, waits_as_control_plane};
 use crate::{Node, Paths, Plain, Run, plain};
 
 /// The names that etcd's server and peer certificates carry.
@@ -44,7 +45,7 @@ fn kept(paths: &Paths) -> EtcdCertsSpec {
 fn run(context: &Context, paths: &Paths) -> Result<Next, ControllerError> {
     let Some(root) = context.get::<EtcdRootSpec>("secrets", "etcd") else {
         context.remove::<EtcdCertsSpec>("secrets", "etcd")?;
-        context.waiting(&Condition::resource::<EtcdRootSpec>("secrets", "etcd"));
+        waits_as_control_plane(context, &Condition::resource::<EtcdRootSpec>("secrets", "etcd"));
         return Ok(Next::OnChange);
     };
     let Some(hostname) = context.get::<HostnameStatusSpec>("network", "hostname") else {
@@ -96,6 +97,7 @@ pub(crate) fn controller(node: &Node) -> Plain<Run> {
             clock(),
             Input::weak::<HostnameStatusSpec>("network").with_id("hostname"),
             Input::weak::<NodeAddressSpec>("network").with_id(NO_KUBERNETES_ACCUMULATIVE),
+            machine_type(),
         ],
         vec![Output::exclusive::<EtcdCertsSpec>()],
         Box::new(move |context: &Context| run(context, &paths)) as Run,

@@ -21,6 +21,7 @@ use super::os::{clock, is_synced};
 use super::renew::Renewal;
 use super::sans::fqdn;
 use crate::kubernetes::addresses::NO_KUBERNETES_ACCUMULATIVE;
+use crate::role::{machine_type, waits_as_control_plane};
 use crate::{Node, Paths, Plain, Run, plain};
 
 /// A year of 365 days, in seconds.
@@ -81,7 +82,10 @@ pub(crate) fn host_of(url: &str) -> &str {
 fn names(context: &Context) -> Result<Next, ControllerError> {
     let Some(root) = context.get::<KubernetesRootSpec>("secrets", "k8s") else {
         context.cleanup::<CertSANSpec>("secrets", |_| false)?;
-        context.waiting(&Condition::resource::<KubernetesRootSpec>("secrets", "k8s"));
+        waits_as_control_plane(
+            context,
+            &Condition::resource::<KubernetesRootSpec>("secrets", "k8s"),
+        );
         return Ok(Next::OnChange);
     };
     let Some(hostname) = context.get::<HostnameStatusSpec>("network", "hostname") else {
@@ -121,7 +125,10 @@ fn certificates(context: &Context, paths: &Paths) -> Result<Next, ControllerErro
     const ID: &str = "k8s-dynamic-certs";
     let Some(root) = context.get::<KubernetesRootSpec>("secrets", "k8s") else {
         context.remove::<KubernetesDynamicCertsSpec>("secrets", ID)?;
-        context.waiting(&Condition::resource::<KubernetesRootSpec>("secrets", "k8s"));
+        waits_as_control_plane(
+            context,
+            &Condition::resource::<KubernetesRootSpec>("secrets", "k8s"),
+        );
         return Ok(Next::OnChange);
     };
     let Some(names) = context.get::<CertSANSpec>("secrets", "k8s") else {
@@ -210,7 +217,10 @@ fn kubeconfigs(context: &Context, paths: &Paths) -> Result<Next, ControllerError
     const ID: &str = "k8s-certs";
     let Some(root) = context.get::<KubernetesRootSpec>("secrets", "k8s") else {
         context.remove::<KubernetesCertsSpec>("secrets", ID)?;
-        context.waiting(&Condition::resource::<KubernetesRootSpec>("secrets", "k8s"));
+        waits_as_control_plane(
+            context,
+            &Condition::resource::<KubernetesRootSpec>("secrets", "k8s"),
+        );
         return Ok(Next::OnChange);
     };
     if !is_synced(context) {
@@ -267,19 +277,25 @@ pub(crate) fn controllers(node: &Node) -> [Plain<Run>; 3] {
                 root(),
                 Input::weak::<HostnameStatusSpec>("network").with_id("hostname"),
                 Input::weak::<NodeAddressSpec>("network").with_id(NO_KUBERNETES_ACCUMULATIVE),
+                machine_type(),
             ],
             vec![Output::shared::<CertSANSpec>()],
             Box::new(names) as Run,
         ),
         plain(
             "secrets.KubernetesDynamicCertsController",
-            vec![root(), clock(), Input::weak::<CertSANSpec>("secrets").with_id("k8s")],
+            vec![
+                root(),
+                clock(),
+                Input::weak::<CertSANSpec>("secrets").with_id("k8s"),
+                machine_type(),
+            ],
             vec![Output::exclusive::<KubernetesDynamicCertsSpec>()],
             Box::new(move |context: &Context| certificates(context, &certificate_paths)) as Run,
         ),
         plain(
             "secrets.KubernetesController",
-            vec![root(), clock()],
+            vec![root(), clock(), machine_type()],
             vec![Output::exclusive::<KubernetesCertsSpec>()],
             Box::new(move |context: &Context| kubeconfigs(context, &kubeconfig_paths)) as Run,
         ),
