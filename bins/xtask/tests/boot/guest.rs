@@ -29,7 +29,9 @@ pub(crate) struct Around<'a> {
     pub(crate) initramfs: Option<&'a Path>,
     /// What is added to the machine's first file system.
     pub(crate) addition: Option<&'a [u8]>,
-    /// Where its configuration is.
+    /// What it is told that it runs on.
+    pub(crate) platform: &'a str,
+    /// Where its configuration is; empty if the platform knows.
     pub(crate) config: &'a str,
 }
 
@@ -42,6 +44,7 @@ impl Default for Around<'_> {
             clock: None,
             initramfs: None,
             addition: None,
+            platform: "metal",
             config: "none",
         }
     }
@@ -82,10 +85,14 @@ impl Guest {
         };
         let api = free_port()?;
         let (accelerator, model) = lab.accelerator();
+        let config = match around.config {
+            "" => String::new(),
+            config => format!("talos.config={config}"),
+        };
         let line = format!(
             "slab_nomerge= printk.devkmsg=on module.sig_enforce=1 panic=1 pti=off mitigations=off \
-             console=ttyS0 talos.platform=metal talos.dashboard.disabled=1 talos.config={}",
-            around.config
+             console=ttyS0 talos.platform={} talos.dashboard.disabled=1 {config}",
+            around.platform
         );
         let mut command = Command::new("timeout");
         command.args(["--signal", "KILL", LIFE, "qemu-system-x86_64"]);

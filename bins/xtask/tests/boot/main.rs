@@ -16,6 +16,7 @@ mod links;
 #[allow(dead_code, reason = "the tests of the pages use more of it")]
 mod pages;
 mod power;
+mod volumes;
 
 use std::fs;
 use std::path::Path;
@@ -30,10 +31,11 @@ use crate::lab::{Lab, Outcome, ensure, eventually, run};
 
 type Check = fn(&Lab) -> Outcome;
 
-const CHECKS: [(&str, Check); 9] = [
+const CHECKS: [(&str, Check); 10] = [
     ("power_cuts_during_the_first_boot", power::cuts),
     ("documented_commands_work", documented::commands_work),
     ("links_of_every_kind", links::of_every_kind),
+    ("configurations_on_volumes_are_found", volumes::are_found),
     ("nobody_answers_and_no_disk", nobody_answers_and_no_disk),
     ("a_disk_with_foreign_data_and_the_wrong_time", foreign_data_and_the_wrong_time),
     ("a_disk_that_is_too_small", a_disk_that_is_too_small),
