@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::guest::{Around, Guest, serve};
 use crate::lab::{Lab, Outcome, ensure, eventually};
-use crate::{ADDRESS, CLOCK_IS_RIGHT};
+use crate::{ADDRESS, CLOCK_IS_RIGHT, ENOUGH};
 
 /// The links, one document each.
 const LINKS: [&str; 8] = [
@@ -34,7 +34,9 @@ pub(crate) fn of_every_kind(lab: &Lab) -> Outcome {
     let documents = LINKS.map(|link| format!("apiVersion: v1alpha1\n{link}\n"));
     let patches: Vec<&str> = documents.iter().map(String::as_str).chain([CLOCK_IS_RIGHT]).collect();
     let cluster = lab.cluster("controlplane", &patches)?;
-    let around = Around { config: &serve(cluster.configuration)?, ..Around::default() };
+    let disk = lab.disk("links.raw", ENOUGH)?;
+    let config = serve(cluster.configuration)?;
+    let around = Around { disk: Some(&disk), config: &config, ..Around::default() };
     let mut guest = Guest::start(lab, "links", &around)?;
     guest.says("issuing a certificate what=\"apid server\"")?;
     let (talosconfig, endpoint) = (cluster.talosconfig.display().to_string(), guest.api());

@@ -154,8 +154,14 @@ fn a_damaged_root_image(lab: &Lab) -> Outcome {
     guest.ends()?;
 
     let cluster = lab.cluster("controlplane", &[CLOCK_IS_RIGHT])?;
+    let disk = lab.disk("mended.raw", ENOUGH)?;
     let config = serve(cluster.configuration)?;
-    let around = Around { config: &config, variables: Some(&variables), ..Around::default() };
+    let around = Around {
+        disk: Some(&disk),
+        config: &config,
+        variables: Some(&variables),
+        ..Around::default()
+    };
     let mut guest = Guest::start(lab, "mended", &around)?;
     guest.says("issuing a certificate what=\"apid server\"")?;
     let (talosconfig, endpoint) = (cluster.talosconfig.display().to_string(), guest.api());
