@@ -44,9 +44,20 @@ impl CallError {
         }
     }
 
-    /// Whether the node could not be reached at all, so that a later try may succeed.
+    /// Whether the node could not be reached at all or was lost in the middle of its answer, so that a later try may
+    /// succeed.
     pub fn is_unreachable(&self) -> bool {
-        self.status.code() == Code::Unavailable
+        is_lost(&self.status)
+    }
+}
+
+/// Whether a call ended because of the way to the node, and not by the node's own answer.
+fn is_lost(status: &Status) -> bool {
+    match status.code() {
+        Code::Unavailable => true,
+        // A node's answer has no source; what breaks off on this side has the error of the connection.
+        Code::Unknown | Code::Internal | Code::Cancelled => status.source().is_some(),
+        _ => false,
     }
 }
 
@@ -194,4 +205,19 @@ fn find<T: Error + 'static>(status: &Status) -> Option<&T> {
         next = error.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_breaks_off_is_no_answer() {
+        let broken = io::Error::new(io::ErrorKind::BrokenPipe, "stream closed");
+        assert!(is_lost(&Status::from_error(Box::new(broken))));
+        assert!(is_lost(&Status::unavailable("starting")));
+        assert!(!is_lost(&Status::unknown("the node says so")));
+        assert!(!is_lost(&Status::internal("the node says so")));
+        assert!(!is_lost(&Status::permission_denied("no")));
+    }
 }

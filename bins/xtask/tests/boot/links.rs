@@ -6,8 +6,9 @@ use crate::guest::{Around, Guest, serve};
 use crate::lab::{Lab, Outcome, ensure, eventually};
 use crate::{ADDRESS, CLOCK_IS_RIGHT, ENOUGH};
 
-/// The links, one document each.
-const LINKS: [&str; 8] = [
+/// The links, one document each. Where links are configured, DHCP has to be asked for.
+const LINKS: [&str; 9] = [
+    "kind: DHCPv4Config\nname: eth0",
     "kind: VLANConfig\nname: eth0.5\nvlanID: 5\nparent: eth0\naddresses: [{address: 192.168.5.2/24}]",
     "kind: DummyLinkConfig\nname: dummy1",
     "kind: DummyLinkConfig\nname: dummy2",

@@ -104,8 +104,11 @@ impl Cluster {
                 .args(["--root-image", &self.built("image/root.sqfs")]),
             // Emulated: an API server that starts takes a minute of a processor.
             Kind::Machine => command
-                .args(["--provisioner", "qemu", "--workers", "0", "--wait-timeout", "10m"])
-                .args(["--time-limit", "30m", "--memory-controlplanes", "2.5GiB"])
+                .args(["--provisioner", "qemu", "--workers", "0", "--wait-timeout", "15m"])
+                // Emulators of today lose code that one processor changes and another executes: with two, one
+                // boot in six ends in a panic of the kernel where it switches a hook of the packet filter on.
+                .args(["--time-limit", "45m", "--memory-controlplanes", "2.5GiB"])
+                .args(["--cpus-controlplanes", "1"])
                 .args(["--disk-image-path", &self.built("image/disk.raw.zst")])
                 .args(["--vmlinuz-path", &self.built("image/vmlinuz")])
                 .args(["--extra-boot-kernel-args", "mitigations=off"]),
