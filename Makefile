@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 XTASK := cargo xtask
 
-.PHONY: help up down build image metal pins test bench fuzz tools
+.PHONY: help up down build image metal pins test machines bench fuzz tools
 
 help: ## list these commands
 	@echo "make COMMAND"; echo
@@ -30,6 +30,9 @@ pins: ## take the versions of Debian packages that the archive offers now, and s
 
 test: tools ## run every test
 	@$(XTASK) test
+
+machines: image ## start a virtual machine from nothing, use it, hurt it; emulated, that takes ten minutes
+	@cargo test --locked --no-fail-fast --package xtask --test machine
 
 bench: tools ## run every benchmark and write the table into out/bench.md
 	@$(XTASK) bench

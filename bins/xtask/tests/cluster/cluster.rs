@@ -105,10 +105,7 @@ impl Cluster {
             // Emulated: an API server that starts takes a minute of a processor.
             Kind::Machine => command
                 .args(["--provisioner", "qemu", "--workers", "0", "--wait-timeout", "15m"])
-                // Emulators of today lose code that one processor changes and another executes: with two, one
-                // boot in six ends in a panic of the kernel where it switches a hook of the packet filter on.
                 .args(["--time-limit", "45m", "--memory-controlplanes", "2.5GiB"])
-                .args(["--cpus-controlplanes", "1"])
                 .args(["--disk-image-path", &self.built("image/disk.raw.zst")])
                 .args(["--vmlinuz-path", &self.built("image/vmlinuz")])
                 .args(["--extra-boot-kernel-args", "mitigations=off"]),
