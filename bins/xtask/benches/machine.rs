@@ -58,9 +58,7 @@ fn main() {
     });
     println!();
     moments::print(&rows);
-    println!(
-        "\n| upstream's parts in the same machine | seconds from the kernel on |\n|---|---|\n{table}"
-    );
+    println!("\n{table}");
 }
 
 /// From the kernel's first line to an answer of the API in maintenance mode, and to the end of a machine that does nothing.
