@@ -81,7 +81,8 @@ struct Random(u64);
 impl Random {
     fn seeded() -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        Self(now.unwrap_or(Duration::from_secs(1)).as_nanos() as u64 | 1)
+        let now = now.unwrap_or(Duration::from_secs(1));
+        Self((now.as_secs() ^ u64::from(now.subsec_nanos()).rotate_left(32)) | 1)
     }
 
     /// From 0 up to 1 (xorshift64*, Marsaglia 2003 and Vigna 2016).
