@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::lab::{Lab, Outcome, ensure};
+use crate::lab::{Cluster, Lab, Outcome, ensure};
 
 /// No machine runs for longer, whatever the test does.
 const LIFE: &str = "280";
 /// How long a line may take to come: an emulated machine on a busy host is slow.
 const PATIENCE: Duration = Duration::from_secs(150);
+
+/// The address that the emulator's DHCP server gives first.
+const ADDRESS: &str = "10.0.2.15";
 
 /// What a machine has around it.
 pub(crate) struct Around<'a> {
@@ -175,6 +178,13 @@ impl Guest {
     /// Asks its API for resources as somebody without a certificate.
     pub(crate) fn get(&self, lab: &Lab, kind: &str) -> Outcome<String> {
         lab.ichorctl(&["get", kind, "--insecure", "--nodes", &self.api()])
+    }
+
+    /// Asks its API with the cluster's key.
+    pub(crate) fn ask(&self, lab: &Lab, cluster: &Cluster, arguments: &[&str]) -> Outcome<String> {
+        let (key, endpoint) = (cluster.talosconfig.display().to_string(), self.api());
+        let place = ["--talosconfig", &key, "--endpoints", &endpoint, "--nodes", ADDRESS];
+        lab.ichorctl(&[arguments, &place[..]].concat())
     }
 
     /// Takes its power.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::guest::{Around, Guest, serve};
 use crate::lab::{Lab, Outcome, ensure, eventually};
-use crate::{ADDRESS, CLOCK_IS_RIGHT, ENOUGH};
+use crate::{CLOCK_IS_RIGHT, ENOUGH};
 
 /// The links, one document each. Where links are configured, DHCP has to be asked for.
 const LINKS: [&str; 9] = [
@@ -36,14 +36,12 @@ pub(crate) fn of_every_kind(lab: &Lab) -> Outcome {
     let patches: Vec<&str> = documents.iter().map(String::as_str).chain([CLOCK_IS_RIGHT]).collect();
     let cluster = lab.cluster("controlplane", &patches)?;
     let disk = lab.disk("links.raw", ENOUGH)?;
-    let config = serve(cluster.configuration)?;
+    let config = serve(cluster.configuration.clone())?;
     let around = Around { disk: Some(&disk), config: &config, ..Around::default() };
     let mut guest = Guest::start(lab, "links", &around)?;
     guest.says("issuing a certificate what=\"apid server\"")?;
-    let (talosconfig, endpoint) = (cluster.talosconfig.display().to_string(), guest.api());
     let get = |kind: &str, id: &str| -> Outcome<Value> {
-        let ask = ["--talosconfig", &talosconfig, "--endpoints", &endpoint, "--nodes", ADDRESS];
-        let text = lab.ichorctl(&[&["get", kind, id, "-o", "json"], &ask[..]].concat())?;
+        let text = guest.ask(lab, &cluster, &["get", kind, id, "-o", "json"])?;
         serde_json::from_str(&text).map_err(|error| format!("no JSON: {error}: {text}"))
     };
     for (name, kind, master, address) in FOUND {
@@ -66,8 +64,7 @@ pub(crate) fn of_every_kind(lab: &Lab) -> Outcome {
         ("bond7", "/sys/class/net/bond7/bonding/mode", "active-backup 1"),
         ("eth0.5", "/proc/net/vlan/eth0.5", "VID: 5"),
     ] {
-        let ask = ["--talosconfig", &talosconfig, "--endpoints", &endpoint, "--nodes", ADDRESS];
-        let text = lab.ichorctl(&[&["read", path], &ask[..]].concat())?;
+        let text = guest.ask(lab, &cluster, &["read", path])?;
         ensure(text.contains(expected), || format!("{name}: {path} says {text}"))?;
     }
     guest.cut()

@@ -46,8 +46,6 @@ const CHECKS: [(&str, Check); 10] = [
 
 /// The smallest disk that has room for everything.
 const ENOUGH: u64 = 6 << 30;
-/// The address that the emulator's DHCP server gives first.
-const ADDRESS: &str = "10.0.2.15";
 /// Clocks are not corrected: there is no time server here.
 const CLOCK_IS_RIGHT: &str = "apiVersion: v1alpha1\nkind: TimeSyncConfig\nenabled: false\n";
 
@@ -155,7 +153,7 @@ fn a_damaged_root_image(lab: &Lab) -> Outcome {
 
     let cluster = lab.cluster("controlplane", &[CLOCK_IS_RIGHT])?;
     let disk = lab.disk("mended.raw", ENOUGH)?;
-    let config = serve(cluster.configuration)?;
+    let config = serve(cluster.configuration.clone())?;
     let around = Around {
         disk: Some(&disk),
         config: &config,
@@ -164,13 +162,8 @@ fn a_damaged_root_image(lab: &Lab) -> Outcome {
     };
     let mut guest = Guest::start(lab, "mended", &around)?;
     guest.says("issuing a certificate what=\"apid server\"")?;
-    let (talosconfig, endpoint) = (cluster.talosconfig.display().to_string(), guest.api());
-    let ask = |arguments: &[&str]| {
-        let place = ["--talosconfig", &talosconfig, "--endpoints", &endpoint, "--nodes", ADDRESS];
-        lab.ichorctl(&[arguments, &place[..]].concat())
-    };
     let records = eventually(|| {
-        let listed = ask(&["ls", "/sys/fs/pstore"])?;
+        let listed = guest.ask(lab, &cluster, &["ls", "/sys/fs/pstore"])?;
         let names = listed.split_whitespace().filter(|word| word.starts_with("dmesg-efi"));
         let names: Vec<String> = names.map(str::to_owned).collect();
         ensure(!names.is_empty(), || format!("the firmware kept nothing: {listed}"))?;
@@ -178,7 +171,8 @@ fn a_damaged_root_image(lab: &Lab) -> Outcome {
     })?;
     let mut kept = String::new();
     for record in records {
-        kept += &ask(&["read", &format!("/sys/fs/pstore/{record}")])?;
+        let path = format!("/sys/fs/pstore/{record}");
+        kept += &guest.ask(lab, &cluster, &["read", &path])?;
     }
     ensure(kept.contains(DAMAGED), || format!("the firmware kept something else:\n{kept}"))?;
     guest.cut()
