@@ -31,8 +31,8 @@ pins: ## take the versions of Debian packages that the archive offers now, and s
 test: tools ## run every test
 	@$(XTASK) test
 
-machines: image ## start a virtual machine from nothing, use it, hurt it; emulated, that takes ten minutes
-	@cargo test --locked --no-fail-fast --package xtask --test machine
+machines: image ## start a virtual machine from nothing, use it, hurt it; emulated, that takes a quarter of an hour
+	@cargo test --locked --package xtask --test machine
 
 bench: tools ## run every benchmark and write the table into out/bench.md
 	@$(XTASK) bench

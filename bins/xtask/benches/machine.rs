@@ -40,7 +40,7 @@ fn main() {
     println!("machines run by {}\n", lab.executes());
     moments::print(&maintenance(&lab).unwrap());
 
-    let cluster = Cluster::prepare(Kind::Machine, "bench-machine").unwrap();
+    let cluster = Cluster::prepare(Kind::Machine(&[]), "bench-machine").unwrap();
     let measured = ready(&cluster);
     if measured.is_err() {
         cluster.consoles();

@@ -14,6 +14,10 @@ use crate::{build, machine, tools, workspace};
 /// How long each fuzz target runs, in seconds.
 const FUZZ_SECONDS: u32 = 60;
 
+/// Steps of the test of a machine that `make machines` has and `make test` leaves out: each has an emulated machine start
+/// once more. That a machine comes back by itself after the power went is also one of the tests of boots.
+const LONG: [&str; 2] = ["a_reboot_keeps_everything", "a_power_cut_keeps_everything"];
+
 /// Benchmarks that measure other programs from outside gain nothing from minutes of optimisation.
 const UNOPTIMISED: [&str; 2] = ["--profile", "dev"];
 
@@ -26,7 +30,16 @@ pub(crate) fn test() -> Result<()> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(workspace::root()).env("ICHOR_COMPONENTS", build::linked()?);
     cargo.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
-    succeed(&mut cargo, "cargo test")
+    let tested = succeed(&mut cargo, "cargo test");
+    // Apart and last: nothing else may use the processors that it emulates.
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(workspace::root());
+    cargo.args(["test", "--locked", "--package", "xtask", "--test", "machine", "--"]);
+    for step in LONG {
+        cargo.args(["--skip", step]);
+    }
+    let started = succeed(&mut cargo, "cargo test of a machine");
+    tested.and(started)
 }
 
 #[derive(Deserialize)]

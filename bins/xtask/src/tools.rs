@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::workspace;
+use crate::{backports, workspace};
 
 /// A Debian package that is needed.
 struct Package {
@@ -80,7 +80,9 @@ pub(crate) fn install_for_fuzzing() -> Result<()> {
 
 /// Installs what is missing to run virtual machines.
 pub(crate) fn machines() -> Result<()> {
-    packages(MACHINES.iter())
+    packages(MACHINES.iter())?;
+    backports::replace_old_emulator();
+    Ok(())
 }
 
 fn packages(wanted: impl Iterator<Item = &'static Package>) -> Result<()> {
@@ -183,14 +185,15 @@ fn installed(package: &str) -> bool {
     query.is_ok_and(|output| output.stdout == b"installed")
 }
 
-fn quiet(program: &str, arguments: &[&str]) -> bool {
+/// Whether a program, told this, ends well; what it prints is nobody's.
+pub(crate) fn quiet(program: &str, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
 /// Runs apt-get, through sudo when this is not root.
-fn apt(arguments: &[&str]) -> Result<()> {
+pub(crate) fn apt(arguments: &[&str]) -> Result<()> {
     let root = std::fs::metadata("/proc/self")
         .is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0);
     let mut command = Command::new(if root { "apt-get" } else { "sudo" });

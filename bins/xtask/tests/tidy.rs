@@ -409,8 +409,7 @@ fn no_test_is_ignored() {
     none(&violations);
 }
 
-/// Every fuzz target is declared: `make fuzz` runs those that are.
-/// Tests that have a command of their own; Cargo.toml says why.
+/// Tests that are run apart; Cargo.toml says why.
 const APART: [&str; 1] = ["machine"];
 
 /// Two targets of one name are one for cargo, and the other file is never looked at.
@@ -438,6 +437,7 @@ fn every_test_is_run() {
     none(&violations);
 }
 
+/// Every fuzz target is declared: `make fuzz` runs those that are.
 #[test]
 fn fuzz_targets_are_complete() {
     let output = Command::new("cargo")

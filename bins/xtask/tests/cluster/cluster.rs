@@ -20,9 +20,9 @@ pub(crate) type Outcome<T = ()> = Result<T, String>;
 pub(crate) enum Kind {
     /// One control plane and one worker in namespaces.
     Native,
-    /// One control plane in a virtual machine.
+    /// One control plane in a virtual machine, with what these options of the command give it besides.
     #[allow(dead_code, reason = "only the test of machines makes one; other tests share this file")]
-    Machine,
+    Machine(&'static [&'static str]),
 }
 
 /// The cluster and where its files are.
@@ -47,7 +47,7 @@ impl Cluster {
         let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned();
         let image: &[&str] = match kind {
             Kind::Native => &["out/image/root.sqfs"],
-            Kind::Machine => &["out/image/disk.raw.zst", "out/image/vmlinuz"],
+            Kind::Machine(_) => &["out/image/disk.raw.zst", "out/image/vmlinuz"],
         };
         for needed in ["out/bin/ichorctl", "out/bin/kubectl", "out/image/cache"].iter().chain(image)
         {
@@ -103,12 +103,13 @@ impl Cluster {
                 .args(["--provisioner", "native", "--wait-timeout", "5m"])
                 .args(["--root-image", &self.built("image/root.sqfs")]),
             // Emulated: an API server that starts takes a minute of a processor.
-            Kind::Machine => command
+            Kind::Machine(options) => command
                 .args(["--provisioner", "qemu", "--workers", "0", "--wait-timeout", "15m"])
                 .args(["--time-limit", "45m", "--memory-controlplanes", "2.5GiB"])
                 .args(["--disk-image-path", &self.built("image/disk.raw.zst")])
                 .args(["--vmlinuz-path", &self.built("image/vmlinuz")])
-                .args(["--extra-boot-kernel-args", "mitigations=off"]),
+                .args(["--extra-boot-kernel-args", "mitigations=off"])
+                .args(options),
         };
         command
             .stdin(Stdio::null())

@@ -10,6 +10,9 @@ use crate::cluster::{Cluster, Kind, Outcome};
 /// What is done to the cluster, or looked for in it.
 pub(crate) type Step = fn(&Cluster) -> Outcome;
 
+/// The name of what ends the cluster.
+const END: &str = "destroy_leaves_nothing";
+
 /// Runs those steps that the program's arguments ask for. `last` destroys the cluster.
 pub(crate) fn run(kind: Kind, name: &str, steps: &[(&'static str, Step)], last: Step) -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -33,8 +36,9 @@ pub(crate) fn run(kind: Kind, name: &str, steps: &[(&'static str, Step)], last: 
         }
     };
     // A filter must not leave the cluster behind, so what ends it is run besides the others.
-    let filtered = arguments.filter.is_some() || !arguments.skip.is_empty();
-    let end = (!filtered).then_some(("destroy_leaves_nothing", last));
+    let filtered =
+        arguments.filter.is_some() || arguments.skip.iter().any(|skip| END.contains(skip.as_str()));
+    let end = (!filtered).then_some((END, last));
     let trials = steps.iter().copied().chain(end).map(|(name, step)| {
         let cluster = Arc::clone(&cluster);
         Trial::test(name, move || {

@@ -32,19 +32,23 @@ use crate::cluster::{Cluster, Kind, Outcome, ensure, eventually};
 use crate::steps::Step;
 
 /// The steps, in the order in which they run.
-const STEPS: [(&str, Step); 5] = [
+const STEPS: [(&str, Step); 6] = [
     ("the_node_is_ready", the_node_is_ready),
+    ("its_devices_have_drivers", its_devices_have_drivers),
     ("a_workload_answers", a_workload_answers),
     ("the_screen_shows_something", the_screen_shows_something),
     ("a_reboot_keeps_everything", a_reboot_keeps_everything),
     ("a_power_cut_keeps_everything", a_power_cut_keeps_everything),
 ];
 
+/// What the machine has besides.
+const DEVICES: [&str; 2] = ["--with-tpm2", "--with-watchdog"];
+
 /// How long an emulated machine may take to be a Ready node again.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> ExitCode {
-    steps::run(Kind::Machine, "machine", &STEPS, destroy_leaves_nothing)
+    steps::run(Kind::Machine(&DEVICES), "machine", &STEPS, destroy_leaves_nothing)
 }
 
 fn the_node_is_ready(cluster: &Cluster) -> Outcome {
@@ -58,6 +62,16 @@ fn the_node_is_ready(cluster: &Cluster) -> Outcome {
     ensure(addresses.iter().any(|a| a["type"] == "InternalIP" && a["address"] == own), || {
         format!("{name} has the addresses {addresses:?} and not the segment's {own}")
     })
+}
+
+fn its_devices_have_drivers(cluster: &Cluster) -> Outcome {
+    let address = cluster.node(Role::ControlPlane)?.address.to_string();
+    let listed = cluster.ichorctl(&["--nodes", &address, "ls", "/dev"])?;
+    let names: Vec<&str> = listed.split_whitespace().collect();
+    for device in ["tpm0", "tpmrm0", "watchdog0"] {
+        ensure(names.contains(&device), || format!("/dev/{device} is not there: {listed}"))?;
+    }
+    Ok(())
 }
 
 fn a_workload_answers(cluster: &Cluster) -> Outcome {

@@ -1,0 +1,87 @@
+//! Takes the emulator from Debian's backports where the release has an older one.
+//!
+//! The QEMU of Debian 12 lets a guest's second processor run half of an instruction that the first
+//! is replacing, so one of some guests' kernels dies in code that it patches. The lists are kept
+//! below `out/`: what the machine's own apt knows is not changed.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::tools;
+use crate::workspace;
+
+/// The release whose emulator is too old.
+const RELEASE: &str = "bookworm";
+/// The oldest emulator that runs two processors well.
+const OLDEST: &str = "1:8.2";
+/// What has the emulator; what it needs comes along.
+const PACKAGES: [&str; 2] = ["qemu-system-x86", "qemu-utils"];
+/// Who signs Debian's archive.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Replaces an emulator that is too old, where there is another; says so where there is none.
+pub(crate) fn replace_old_emulator() {
+    let Some(version) = installed_version().filter(|version| is_older(version)) else { return };
+    println!(
+        "replacing QEMU {version} with that of {RELEASE}-backports: with two processors it ends some guests' kernels"
+    );
+    if let Err(error) = replace() {
+        println!(
+            "QEMU stays {version}, and an emulated machine may have to start twice: {error:#}"
+        );
+    }
+}
+
+fn installed_version() -> Option<String> {
+    let query = Command::new("dpkg-query").args(["-W", "-f", "${Version}", PACKAGES[0]]).output();
+    let version = String::from_utf8(query.ok()?.stdout).ok()?;
+    (!version.is_empty()).then_some(version)
+}
+
+fn is_older(version: &str) -> bool {
+    tools::quiet("dpkg", &["--compare-versions", version, "lt", OLDEST])
+}
+
+fn replace() -> Result<()> {
+    let directory = workspace::out().join("tools/backports");
+    std::fs::create_dir_all(directory.join("lists/partial"))
+        .with_context(|| format!("making {}", directory.display()))?;
+    let mirror = mirror()?;
+    let sources = directory.join("sources.list");
+    let line = |suite: &str| format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n");
+    let lines = line(RELEASE) + &line(&format!("{RELEASE}-backports"));
+    std::fs::write(&sources, lines).with_context(|| format!("writing {}", sources.display()))?;
+    let own = own_lists(&directory);
+    let own: Vec<&str> = own.iter().map(String::as_str).collect();
+    tools::apt(&[&own[..], &["update", "-q"]].concat())?;
+    let target = format!("{RELEASE}-backports");
+    let install = ["install", "-qy", "--no-install-recommends", "-t", &target];
+    tools::apt(&[&own[..], &install[..], &PACKAGES[..]].concat())
+}
+
+/// What has apt use the lists of this directory and no others.
+fn own_lists(directory: &Path) -> [String; 6] {
+    let option = |text: String| ["-o".to_owned(), text];
+    let sources = format!("Dir::Etc::sourcelist={}", directory.join("sources.list").display());
+    let lists = format!("Dir::State::lists={}", directory.join("lists").display());
+    let [a, b] = option(sources);
+    let [c, d] = option("Dir::Etc::sourceparts=-".to_owned());
+    let [e, f] = option(lists);
+    [a, b, c, d, e, f]
+}
+
+/// Where this machine takes its release from.
+fn mirror() -> Result<String> {
+    let codename = format!("Codename: {RELEASE}");
+    let output = Command::new("apt-get")
+        .args(["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", &codename])
+        .output()
+        .context("starting apt-get; Ichor is built on Debian")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    match text.lines().next() {
+        Some(mirror) => Ok(mirror.to_owned()),
+        None => bail!("this machine's packages are not those of {RELEASE}"),
+    }
+}
