@@ -80,11 +80,13 @@ impl Loads {
         self.number += 1;
     }
 
-    /// Starts loading as much as there is room for.
-    pub(super) fn start(&mut self) {
+    /// Starts loading as much as there is room for; what nobody waits for only with `all`.
+    pub(super) fn start(&mut self, all: bool) {
         while self.under_way.len() < self.slots
-            && let Some(((urgency, _), name)) = self.queue.pop_first()
+            && let Some(next) = self.queue.first_entry()
+            && (all || next.key().0 != Urgency::Last)
         {
+            let ((urgency, _), name) = next.remove_entry();
             self.queued.remove(&name);
             self.awaited += usize::from(urgency != Urgency::Last);
             let modules = self.modules.clone();
@@ -171,11 +173,17 @@ mod tests {
             loads.alias(alias);
         }
         // The files are missing, which is an end of loading as well.
-        for (tried, settled) in [("c", false), ("b", true), ("a", true)] {
-            loads.start();
+        for (tried, settled) in [("c", false), ("b", true)] {
+            loads.start(false);
             loads.next().await;
             assert!(loads.modules.was_tried(&Name::new(tried)), "{tried}");
             assert_eq!(loads.no_device_is_awaited(), settled, "after {tried}");
         }
+        loads.start(false);
+        assert!(loads.under_way.is_empty(), "it waits until it is allowed");
+        loads.start(true);
+        loads.next().await;
+        assert!(loads.modules.was_tried(&Name::new("a")));
+        assert!(loads.no_device_is_awaited());
     }
 }

@@ -1,4 +1,5 @@
-//! The device manager: loads what devices need, first for those that are there, then for those that come.
+//! The device manager: loads what devices need, first for those that are there, then for those that come, and when
+//! there is leisure what no disk and no link needs.
 //!
 //! The devices have *settled* when nothing that could bring a disk or a link is being loaded and no event is waiting: a
 //! driver announces what it found before its loading is over, so nothing is missed in between.
@@ -39,6 +40,8 @@ pub(super) struct Manager {
     pub(super) devices: PathBuf,
     /// How long to wait for more after everything was quiet.
     pub(super) settle_time: Duration,
+    /// Says when there is time for what nobody waits for.
+    pub(super) leisure: watch::Receiver<bool>,
     /// Told when the devices have settled.
     pub(super) settled: Arc<watch::Sender<bool>>,
     /// Told when a disk or partition came, went or changed.
@@ -86,7 +89,7 @@ impl Manager {
         }
     }
 
-    async fn manage(self) -> Result<std::convert::Infallible, ManagerError> {
+    async fn manage(mut self) -> Result<std::convert::Infallible, ManagerError> {
         // Listening begins before the walk, so that no device falls in between.
         let events = Uevents::open().map_err(ManagerError::Events)?;
         let readiness = Readiness::of(&events).map_err(ManagerError::Events)?;
@@ -101,7 +104,8 @@ impl Manager {
             while let Some(received) = events.next().map_err(ManagerError::Events)? {
                 self.take(received, &mut loads)?;
             }
-            loads.start();
+            let leisure = *self.leisure.borrow_and_update();
+            loads.start(leisure);
             if loads.no_device_is_awaited() && !*self.settled.borrow() {
                 tokio::time::sleep(self.settle_time).await;
                 let quiet = match events.next().map_err(ManagerError::Events)? {
@@ -119,6 +123,7 @@ impl Manager {
             let mut next = None;
             tokio::select! {
                 () = loads.next() => {}
+                Ok(()) = self.leisure.changed() => {}
                 ready = readiness.until(|| { next = events.next()?; Ok(next.is_some().then_some(())) }) => {
                     ready.map_err(ManagerError::Events)?;
                 }
@@ -199,6 +204,7 @@ mod tests {
             modules: root.path().to_owned(),
             devices: root.path().join("devices"),
             settle_time: Duration::ZERO,
+            leisure: watch::Sender::new(false).subscribe(),
             settled,
             block_changes: Arc::default(),
             pressed: mpsc::channel(1).0,
@@ -219,6 +225,7 @@ mod tests {
             modules: root.path().to_owned(),
             devices: root.path().join("absent"),
             settle_time: Duration::ZERO,
+            leisure: watch::Sender::new(false).subscribe(),
             settled: Arc::default(),
             block_changes: Arc::default(),
             pressed: mpsc::channel(1).0,

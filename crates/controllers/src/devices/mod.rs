@@ -19,6 +19,7 @@ use ::runtime::controller::{
 };
 use futures::future::BoxFuture;
 use resource::runtime::DevicesStatusSpec;
+use resource::v1alpha1::ServiceSpec;
 use tokio::sync::{mpsc, watch};
 
 use crate::runtime::service::error_chain;
@@ -36,6 +37,7 @@ pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterEr
     controllers.register(Devices {
         node: node.clone(),
         settled: Arc::new(watch::Sender::new(false)),
+        leisure: watch::Sender::new(false),
         begun: false,
     })?;
     requested::register(controllers, node)
@@ -50,7 +52,19 @@ fn directory(paths: &Paths) -> PathBuf {
 struct Devices {
     node: Node,
     settled: Arc<watch::Sender<bool>>,
+    /// Whether there is time for drivers that nobody waits for.
+    leisure: watch::Sender<bool>,
     begun: bool,
+}
+
+/// Services that whoever starts a machine waits for; when one of them is healthy, there is leisure. The second is for
+/// machines whose API does not come up.
+const AWAITED: [&str; 2] = ["apid", "cri"];
+
+/// Whether an awaited service is there.
+fn has_leisure(context: &Context) -> bool {
+    let mut services = AWAITED.iter().filter_map(|id| context.get::<ServiceSpec>("runtime", id));
+    services.any(|service| service.spec.running && service.spec.healthy)
 }
 
 impl Devices {
@@ -62,6 +76,7 @@ impl Devices {
             modules: directory(paths),
             devices: paths.at("/sys/devices"),
             settle_time: settle_time(self.node.arguments.settle_time.as_deref()),
+            leisure: self.leisure.subscribe(),
             settled: Arc::clone(&self.settled),
             block_changes: Arc::clone(&self.node.block_changes),
             pressed,
@@ -109,7 +124,7 @@ impl Controller for Devices {
     }
 
     fn inputs(&self) -> Vec<Input> {
-        Vec::new()
+        AWAITED.map(|service| Input::weak::<ServiceSpec>("runtime").with_id(service)).into()
     }
 
     fn outputs(&self) -> Vec<Output> {
@@ -123,6 +138,10 @@ impl Controller for Devices {
         Box::pin(async move {
             if !std::mem::replace(&mut self.begun, true) {
                 self.begin(context);
+            }
+            if has_leisure(context) {
+                // It may be busy again, but then it is in use.
+                self.leisure.send_replace(true);
             }
             if *self.settled.borrow() {
                 context.modify::<DevicesStatusSpec>("runtime", "devices", |status| {
