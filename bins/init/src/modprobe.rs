@@ -76,6 +76,9 @@ fn load(arguments: &[String]) -> Result<(), ModprobeError> {
         soft: read("modules.softdep"),
         builtin: read("modules.builtin"),
     };
+    if !lists.mention(name) {
+        return Err(ModprobeError::Unknown { name: name.to_owned() });
+    }
     let catalogue = Catalogue::read(&lists)
         .map_err(|source| ModprobeError::Lists { directory: directory.clone(), source })?;
     for module in wanted(&catalogue, name)? {

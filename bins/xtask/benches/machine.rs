@@ -77,8 +77,7 @@ fn maintenance(lab: &Lab) -> Outcome<Vec<Row>> {
         let mut guest = Guest::start(lab, "maintenance", &Around::default())?;
         guest.says(KERNEL)?;
         let kernel = Instant::now();
-        until(|| guest.get(lab, "disks"), Duration::from_millis(20));
-        own.push(kernel.elapsed().as_secs_f64());
+        own.push(answered(lab, &guest).duration_since(kernel).as_secs_f64());
         guest.cut()?;
     }
     let (own, least) = (median(own), median(least));
@@ -92,6 +91,26 @@ fn maintenance(lab: &Lab) -> Outcome<Vec<Row>> {
         },
         Row { what: "divided", value: own / least, unit: "", goal: Some(1.5) },
     ])
+}
+
+/// When the API first answers. Somebody else asks every tenth of a second: a connection that the emulator's network takes
+/// before the machine has an address may hang for seconds.
+fn answered(lab: &Lab, guest: &Guest) -> Instant {
+    std::thread::scope(|scope| {
+        let (tell, told) = std::sync::mpsc::channel();
+        loop {
+            let tell = tell.clone();
+            scope.spawn(move || {
+                if guest.get(lab, "disks").is_ok() {
+                    // Others may have been told before.
+                    let _ = tell.send(Instant::now());
+                }
+            });
+            if let Ok(answered) = told.recv_timeout(Duration::from_millis(100)) {
+                break answered;
+            }
+        }
+    })
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -23,8 +23,7 @@ impl Name {
 
     /// The name of the module in this file, such as `kernel/fs/ext4/ext4.ko`.
     pub fn of_path(path: &str) -> Self {
-        let file = path.rsplit('/').next().unwrap_or(path);
-        Self::new(file.split_once(".ko").map_or(file, |(name, _)| name))
+        Self::new(stem(path))
     }
 
     /// The name as text.
@@ -37,6 +36,18 @@ impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// The name of a file without its directories and without what follows `.ko`.
+fn stem(path: &str) -> &str {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.split_once(".ko").map_or(file, |(name, _)| name)
+}
+
+/// Whether two texts are the same name.
+fn same(a: &str, b: &str) -> bool {
+    let plain = |byte| if byte == b'-' { b'_' } else { byte };
+    a.bytes().map(plain).eq(b.bytes().map(plain))
 }
 
 #[cfg(test)]

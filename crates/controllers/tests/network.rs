@@ -11,6 +11,7 @@ use controllers::{Mode, Node, Paths, Platform};
 use resource::enums::{
     AddressFlags, ConfigLayer, Family, OperationalState, RouteProtocol, RouteType, RoutingTable,
 };
+use resource::ichor::ConditionSpec;
 use resource::network::{
     AddressSpecSpec, AddressStatusSpec, HostnameStatusSpec, LinkSpecSpec, LinkStatusSpec,
     NodeAddressSpec, ResolverStatusSpec, RouteSpecSpec, RouteStatusSpec, StatusSpec, VethSpec,
@@ -134,6 +135,20 @@ async fn scenario() {
     assert!(store.remove::<AddressSpecSpec>("", layers, "configuration/eth0/10.6.0.2/24").unwrap());
     store.wait_for::<AddressStatusSpec>("network", id, |found| found.is_none()).await;
     store.wait_for::<AddressSpecSpec>("network", id, |found| found.is_none()).await;
+
+    // A route whose gateway nobody reaches yet waits for the address, and does not fail.
+    store.create("", layers, "configuration/early", route("10.9.0.0/16", "10.8.0.1")).unwrap();
+    let waits = |waits: &[resource::Resource<ConditionSpec>]| {
+        waits.iter().any(|wait| wait.spec.waits_for.contains("10.8.0.1"))
+    };
+    while !waits(&store.list::<ConditionSpec>("runtime")) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    store.create("", layers, "configuration/eth0/10.8.0.2/24", address("10.8.0.2/24")).unwrap();
+    is_there::<RouteStatusSpec>(store, "inet4/10.8.0.1/10.9.0.0/16/0").await;
+    while waits(&store.list::<ConditionSpec>("runtime")) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     // What the container engine gave is still there.
     is_there::<AddressStatusSpec>(store, "eth0/10.5.0.2/24").await;
     is_there::<RouteStatusSpec>(store, "inet4/10.5.0.1//0").await;

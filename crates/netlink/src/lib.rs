@@ -70,6 +70,13 @@ impl NetlinkError {
             _ => None,
         }
     }
+
+    /// Whether the kernel answered that the way to there is not known to it, as for a gateway before an address of its
+    /// network: `ENETUNREACH`, and `EHOSTUNREACH` for IPv6.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self.errno(), Some(101 | 113))
+    }
 }
 
 /// A connection to the kernel of the network namespace in which it was opened. A clone shares it.

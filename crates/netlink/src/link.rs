@@ -95,7 +95,9 @@ fn read(message: LinkMessage) -> Link {
     if status.permanent_addr.0.is_empty() {
         status.permanent_addr = status.hardware_addr.clone();
     }
-    status.link_state = status.flags.contains(LinkFlags::LOWER_UP | LinkFlags::RUNNING);
+    // The carrier of a link that is up. The flag "running" and the operational state follow it up to a second later,
+    // since the kernel collects such changes (net/core/link_watch.c).
+    status.link_state = status.flags.contains(LinkFlags::LOWER_UP);
     link
 }
 

@@ -264,6 +264,7 @@ fn addresses_and_routes_come_and_go() {
         route.gateway = "10.99.0.1".parse().unwrap();
         let error = netlink.add_route(&route, &target).await.unwrap_err();
         assert_eq!(error.errno(), Some(101), "{error}");
+        assert!(error.is_unreachable());
         route.gateway = "fd00::1".parse().unwrap();
         assert!(netlink.add_route(&route, &target).await.unwrap_err().errno().is_none());
 

@@ -81,7 +81,12 @@ pub fn plan(observed: &Observed<'_>) -> BTreeMap<String, Vec<NetIpPrefix>> {
 fn current<'a>(observed: &Observed<'a>) -> Vec<(&'a str, NetIpPrefix)> {
     let usable = |address: &&&AddressStatusSpec| {
         let up = observed.links.get(address.link_name.as_str()).is_some_and(|link| {
-            matches!(link.operational_state, OperationalState::UP | OperationalState::UNKNOWN)
+            // The operational state follows the carrier up to a second later.
+            link.link_state
+                || matches!(
+                    link.operational_state,
+                    OperationalState::UP | OperationalState::UNKNOWN
+                )
         });
         let reaches = address.scope.0 < Scope::LINK.0;
         up && reaches && address.address.address().is_some_and(is_usable)
@@ -163,6 +168,22 @@ mod tests {
 
     fn shown(sets: &BTreeMap<String, Vec<NetIpPrefix>>, id: &str) -> Vec<String> {
         sets[id].iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_link_counts_as_soon_as_it_has_a_carrier() {
+        let down = OperationalState::DOWN;
+        let late = LinkStatusSpec { operational_state: down, ..LinkStatusSpec::default() };
+        let carrier = LinkStatusSpec { link_state: true, ..late.clone() };
+        let addresses = [address("eth0", "10.5.0.2/24", Scope::GLOBAL)];
+        for (link, expected) in [(&late, vec![]), (&carrier, vec!["10.5.0.2/24"])] {
+            let observed = Observed {
+                links: [("eth0", link)].into(),
+                addresses: addresses.iter().collect(),
+                ..Observed::default()
+            };
+            assert_eq!(shown(&plan(&observed), CURRENT), expected);
+        }
     }
 
     #[test]

@@ -71,7 +71,13 @@ fn its_devices_have_drivers(cluster: &Cluster) -> Outcome {
     for device in ["tpm0", "tpmrm0", "watchdog0"] {
         ensure(names.contains(&device), || format!("/dev/{device} is not there: {listed}"))?;
     }
-    Ok(())
+    let node = cluster.node(Role::ControlPlane)?;
+    let path = cluster.directory().file("nodes").join(&node.name).join("identity");
+    let identity = fs::read_to_string(&path)
+        .map_err(|error| format!("reading {}: {error}", path.display()))?;
+    let get = ["--nodes", &address, "get", "systeminformation", "-o", "yaml"];
+    let said = cluster.ichorctl(&get)?;
+    ensure(said.contains(identity.trim()), || format!("{said}\nhas no UUID {identity}"))
 }
 
 fn a_workload_answers(cluster: &Cluster) -> Outcome {

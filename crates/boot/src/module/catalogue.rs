@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::metadata::Soft;
-use super::{Name, pattern};
+use super::{Name, pattern, same, stem};
 
 /// The texts of the files, with the names they have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +40,21 @@ impl Lists {
             (soft, &self.soft),
             (builtin, &self.builtin),
         ]
+    }
+}
+
+impl Lists {
+    /// Whether any list has a module of this name or one that goes by it, built in or not. Much less work than to read all
+    /// of them, which is not needed for the many names that the kernel asks for in vain.
+    pub fn mention(&self, name: &str) -> bool {
+        let is_named = |path: &str| same(stem(path), name);
+        let files = lines(&self.dependencies).map(|(_, line)| line.split(':').next());
+        files.into_iter().flatten().any(is_named)
+            || lines(&self.builtin).any(|(_, path)| is_named(path))
+            || lines(&self.aliases).any(|(_, line)| {
+                let rest = line.strip_prefix("alias ").unwrap_or(line);
+                rest.rsplit_once(' ').is_some_and(|(pattern, _)| pattern::matches(pattern, name))
+            })
     }
 }
 
@@ -323,6 +338,22 @@ mod tests {
         assert_eq!(catalogue.steps(&Name::new("ext4")), Ok(Vec::new()));
         let error = catalogue.steps(&Name::new("zfs")).unwrap_err().to_string();
         assert_eq!(error, "this kernel has no module zfs");
+    }
+
+    #[test]
+    fn what_the_lists_mention_is_what_can_be_had() {
+        let lists = lists();
+        let catalogue = Catalogue::read(&lists).unwrap();
+        for name in
+            ["a", "b-b", "b_b", "ext4", "fs-a", "fs_a", "al-ias", "pci:v00001AF4d1", "acpi:X:9"]
+        {
+            assert!(lists.mention(name), "{name}");
+        }
+        for name in ["zfs", "", "ko", "kernel/a.ko", "fs-aa", "crypto-cts(cbc(aes))", "acpi"] {
+            assert!(!lists.mention(name), "{name}");
+            assert!(catalogue.steps(&Name::new(name)).is_err(), "{name}");
+            assert!(catalogue.matching(name).is_empty(), "{name}");
+        }
     }
 
     #[test]

@@ -3,9 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use boot::module::Name;
+use sys::process::nicely;
 use tokio::task::JoinSet;
 
 use super::modules::{LoadError, Modules};
+
+/// How nice the loading of what is not urgent is: a tenth of the processor is left to it while the machine has other work,
+/// so that nobody waits long for a lock of the kernel's that it holds.
+const NICE: i32 = 10;
 
 /// How much the machine waits for a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,7 +96,11 @@ impl Loads {
             self.awaited += usize::from(urgency != Urgency::Last);
             let modules = self.modules.clone();
             self.under_way.spawn_blocking(move || {
-                tell(&name, modules.load(&name, ""));
+                let load = || tell(&name, modules.load(&name, ""));
+                match urgency {
+                    Urgency::First => load(),
+                    Urgency::Device | Urgency::Last => nicely(NICE, load),
+                }
                 urgency
             });
         }

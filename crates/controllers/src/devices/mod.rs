@@ -18,6 +18,7 @@ use ::runtime::controller::{
     Context, Controller, ControllerError, Input, Next, Output, RegisterError, Runtime,
 };
 use futures::future::BoxFuture;
+use resource::network::NodeAddressSpec;
 use resource::runtime::DevicesStatusSpec;
 use resource::v1alpha1::ServiceSpec;
 use tokio::sync::{mpsc, watch};
@@ -57,14 +58,20 @@ struct Devices {
     begun: bool,
 }
 
-/// Services that whoever starts a machine waits for; when one of them is healthy, there is leisure. The second is for
-/// machines whose API does not come up.
-const AWAITED: [&str; 2] = ["apid", "cri"];
+/// The service that whoever starts a machine waits for.
+const API: &str = "apid";
+/// A machine on which this runs is in use, whether its API can be reached or not.
+const CONTAINERS: &str = "cri";
 
-/// Whether an awaited service is there.
+/// Whether the API can be reached, or the machine does its work without.
 fn has_leisure(context: &Context) -> bool {
-    let mut services = AWAITED.iter().filter_map(|id| context.get::<ServiceSpec>("runtime", id));
-    services.any(|service| service.spec.running && service.spec.healthy)
+    let runs = |id| {
+        let service = context.get::<ServiceSpec>("runtime", id);
+        service.is_some_and(|service| service.spec.running && service.spec.healthy)
+    };
+    let addresses = context.get::<NodeAddressSpec>("network", "current");
+    let reached = addresses.is_some_and(|addresses| !addresses.spec.addresses.is_empty());
+    runs(CONTAINERS) || (reached && runs(API))
 }
 
 impl Devices {
@@ -124,7 +131,11 @@ impl Controller for Devices {
     }
 
     fn inputs(&self) -> Vec<Input> {
-        AWAITED.map(|service| Input::weak::<ServiceSpec>("runtime").with_id(service)).into()
+        vec![
+            Input::weak::<ServiceSpec>("runtime").with_id(API),
+            Input::weak::<ServiceSpec>("runtime").with_id(CONTAINERS),
+            Input::weak::<NodeAddressSpec>("network").with_id("current"),
+        ]
     }
 
     fn outputs(&self) -> Vec<Output> {

@@ -73,6 +73,11 @@ fn wait_for_link(context: &Context, link: &str) {
     context.waiting(&Condition::resource::<LinkStatusSpec>(NETWORK, link));
 }
 
+fn wait_for_gateway(context: &Context, route: &RouteSpecSpec) {
+    let state = format!("reaches the gateway {}", route.gateway);
+    context.waiting(&Condition::resource_state::<AddressStatusSpec>(NETWORK, "", &state));
+}
+
 impl Controller for LinkApply {
     fn name(&self) -> &'static str {
         "network.LinkSpecController"
@@ -221,7 +226,14 @@ impl Controller for RouteApply {
             for step in plan::routes(&wanted, &present, &by_name(links)) {
                 match step {
                     RouteStep::Add { spec, link, hops } => {
-                        netlink.add_route(&spec, &RouteTarget { link, hops }).await?;
+                        let added = netlink.add_route(&spec, &RouteTarget { link, hops }).await;
+                        match added {
+                            // The address from which it is reached comes at about the same time.
+                            Err(error) if error.is_unreachable() => {
+                                wait_for_gateway(context, &spec);
+                            }
+                            added => added?,
+                        }
                     }
                     RouteStep::Delete { spec, link, hops } => {
                         netlink.delete_route(&spec, &RouteTarget { link, hops }).await?;

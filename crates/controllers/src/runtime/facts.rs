@@ -5,6 +5,7 @@ use std::path::Path;
 use ::runtime::controller::{
     Context, ControllerError, Input, Next, Output, RegisterError, Runtime,
 };
+use resource::hardware::SystemInformationSpec;
 use resource::runtime::{
     BootIDSpec, EnvironmentSpec, KernelCmdlineSpec, PlatformMetadataSpec, SecurityStateSpec,
     VersionSpec,
@@ -97,6 +98,25 @@ pub(super) fn register(
                 Ok(Next::OnChange)
             },
         ))?;
+        let firmware = node.paths.at("/sys/class/dmi/id");
+        controllers.register(plain(
+            "hardware.SystemInfoController",
+            Vec::new(),
+            vec![Output::exclusive::<SystemInformationSpec>()],
+            move |context: &Context| -> Outcome {
+                let Some(found) = system_information(&firmware) else {
+                    return Ok(Next::OnChange);
+                };
+                context.modify::<SystemInformationSpec>(
+                    "hardware",
+                    "systeminformation",
+                    |spec| {
+                        spec.clone_from(&found);
+                    },
+                )?;
+                Ok(Next::OnChange)
+            },
+        ))?;
     }
     Ok(())
 }
@@ -114,6 +134,22 @@ fn read(path: &Path) -> Result<String, ReadError> {
     std::fs::read_to_string(path)
         .map(|text| text.trim().to_owned())
         .map_err(|source| ReadError { path: path.display().to_string(), source })
+}
+
+/// What the firmware says the machine is (SMBIOS, as the kernel writes it below `/sys/class/dmi/id`); nothing when it says
+/// nothing.
+fn system_information(firmware: &Path) -> Option<SystemInformationSpec> {
+    let said = |name: &str| read(&firmware.join(name)).unwrap_or_default();
+    firmware.exists().then(|| SystemInformationSpec {
+        manufacturer: said("sys_vendor"),
+        product_name: said("product_name"),
+        version: said("product_version"),
+        bios_version: said("bios_version"),
+        serialnumber: said("product_serial"),
+        uuid: said("product_uuid"),
+        sku_number: said("product_sku"),
+        wake_up_type: String::new(),
+    })
 }
 
 fn platform_metadata(platform: &Platform) -> PlatformMetadataSpec {
@@ -137,6 +173,21 @@ fn environment(cmdline: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_firmware_says_what_the_machine_is() {
+        let root = tempfile::tempdir().unwrap();
+        let firmware = root.path().join("id");
+        assert_eq!(system_information(&firmware), None, "a machine without such firmware");
+        std::fs::create_dir(&firmware).unwrap();
+        let uuid = "acfb26d5-5c35-49e8-8e4f-8fb15b6e79eb";
+        for (name, text) in [("sys_vendor", "QEMU\n"), ("product_uuid", &format!("{uuid}\n"))] {
+            std::fs::write(firmware.join(name), text).unwrap();
+        }
+        let found = system_information(&firmware).unwrap();
+        assert_eq!((found.manufacturer.as_str(), found.uuid.as_str()), ("QEMU", uuid));
+        assert_eq!(found.product_name, "", "not every machine says everything");
+    }
 
     #[test]
     fn the_environment_comes_from_the_command_line() {

@@ -8,11 +8,13 @@
 mod caps;
 mod child;
 mod fork;
+mod niceness;
 mod orphan;
 mod spawn;
 
 pub use caps::{Capabilities, Capability};
 pub use child::{Child, Exit, Process, ProcessError, StartTime, close_passed};
 pub use fork::Step;
+pub use niceness::nicely;
 pub use orphan::{Orphan, has_children, next_exited, reap, signal_all};
 pub use spawn::{Limit, Resource, Spawn, SpawnError, Stdio};
