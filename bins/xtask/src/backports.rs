@@ -25,7 +25,7 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 pub(crate) fn replace_old_emulator() {
     let Some(version) = installed_version().filter(|version| is_older(version)) else { return };
     println!(
-        "replacing QEMU {version} with that of {RELEASE}-backports: with two processors it ends some guests' kernels"
+        "replacing QEMU {version} with that of {RELEASE}-backports: in it a guest with two processors may fail while it starts"
     );
     if let Err(error) = replace() {
         println!(

@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
+use crate::failures::Failures;
 use crate::progress::{Progress, seconds};
 use crate::{build, machine, tools, workspace};
 
@@ -30,16 +31,17 @@ pub(crate) fn test() -> Result<()> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(workspace::root()).env("ICHOR_COMPONENTS", build::linked()?);
     cargo.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
-    let tested = succeed(&mut cargo, "cargo test");
+    let mut failures = Failures::default();
+    failures.run(&mut cargo, "cargo test")?;
     // Apart and last: nothing else may use the processors that it emulates.
     let mut cargo = Command::new("cargo");
     cargo.current_dir(workspace::root());
-    cargo.args(["test", "--locked", "--package", "xtask", "--test", "machine", "--"]);
+    cargo.args(["test", "--workspace", "--locked", "--test", "machine", "--"]);
     for step in LONG {
         cargo.args(["--skip", step]);
     }
-    let started = succeed(&mut cargo, "cargo test of a machine");
-    tested.and(started)
+    failures.run(&mut cargo, "cargo test of a machine")?;
+    failures.end()
 }
 
 #[derive(Deserialize)]

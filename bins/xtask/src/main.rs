@@ -8,6 +8,7 @@ mod backports;
 mod build;
 mod check;
 mod cluster;
+mod failures;
 mod machine;
 mod pin;
 mod progress;

@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::lab::{Cluster, Lab, Outcome, ensure};
@@ -17,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(150);
 
 /// The address that the emulator's DHCP server gives first.
 const ADDRESS: &str = "10.0.2.15";
+
+/// The first of the ports that lead to machines, and how many there are.
+const PORTS: (u16, u16) = (20_000, 5_000);
 
 /// What a machine has around it.
 pub(crate) struct Around<'a> {
@@ -213,11 +217,18 @@ impl Drop for Guest {
     }
 }
 
+/// A port that nobody listens on. None of those that the kernel gives to whoever connects somewhere: another check may do
+/// that before the emulator has taken it.
 fn free_port() -> Outcome<u16> {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|error| format!("finding a free port: {error}"))
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let own = u16::try_from(std::process::id() % u32::from(PORTS.1)).unwrap_or_default();
+    for _ in 0..PORTS.1 {
+        let next = own.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % PORTS.1;
+        if TcpListener::bind(("127.0.0.1", PORTS.0 + next)).is_ok() {
+            return Ok(PORTS.0 + next);
+        }
+    }
+    Err(format!("none of {} ports from {} on is free", PORTS.1, PORTS.0))
 }
 
 /// Serves a text to whoever asks on a port of this host, as long as the test runs; returns where a
