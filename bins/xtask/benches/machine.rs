@@ -18,6 +18,9 @@ mod guest;
 mod lab;
 #[allow(dead_code, reason = "the benchmark of clusters in namespaces uses more of it")]
 mod moments;
+#[path = "../tests/outcome/mod.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod outcome;
 
 use std::fs;
 use std::path::Path;
@@ -25,10 +28,11 @@ use std::time::{Duration, Instant};
 
 use provision::spec::Role;
 
-use crate::cluster::{Cluster, Kind, Outcome};
+use crate::cluster::{Cluster, Kind};
 use crate::guest::{Around, Guest};
 use crate::lab::Lab;
 use crate::moments::{Row, age_of_first, api_server_ready, nodes_ready, until};
+use crate::outcome::Outcome;
 
 /// How often a machine is started that only goes into maintenance mode.
 const RUNS: usize = 3;

@@ -10,6 +10,9 @@
 #[allow(dead_code, reason = "the tests of the cluster use more of it")]
 mod cluster;
 mod moments;
+#[path = "../tests/outcome/mod.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod outcome;
 #[path = "../tests/cluster/process.rs"]
 mod process;
 #[path = "../tests/cluster/workload.rs"]
@@ -21,8 +24,9 @@ use std::time::{Duration, Instant};
 
 use provision::spec::Role;
 
-use crate::cluster::{Cluster, Kind, Node, Outcome};
+use crate::cluster::{Cluster, Kind, Node};
 use crate::moments::{Row, TICKS, age_of_first, api_server_ready, fields, nodes_ready, until};
+use crate::outcome::Outcome;
 
 /// How long nothing happens while the cost of a node at rest is measured.
 const REST: Duration = Duration::from_secs(60);

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::cluster::{Cluster, Node, Outcome};
+use crate::cluster::{Cluster, Node};
+use crate::outcome::Outcome;
 
 /// Processor ticks in a second, as /proc counts them.
 pub(crate) const TICKS: f64 = 100.0;

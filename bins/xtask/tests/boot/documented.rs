@@ -4,8 +4,10 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use crate::MINUTE;
 use crate::guest::{Around, Guest};
-use crate::lab::{Lab, Outcome, ensure, eventually, run};
+use crate::lab::Lab;
+use crate::outcome::{Outcome, ensure, eventually, run};
 use crate::pages::{commands, read};
 
 /// Builds what the test has.
@@ -36,7 +38,7 @@ pub(crate) fn commands_work(lab: &Lab) -> Outcome {
     guest.says("this machine waits for its configuration")?;
     let here = guest.api();
     // It listens a moment after it says so; a reader types more slowly.
-    eventually(|| guest.get(lab, "disks"))?;
+    eventually("the API answers", MINUTE, || guest.get(lab, "disks"))?;
     let (apply, looking): (Vec<&str>, Vec<&str>) =
         after.iter().copied().partition(|command| command.contains("apply-config"));
     let machines = read("docs/machines.md");

@@ -9,7 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::lab::{Cluster, Lab, Outcome, ensure};
+use crate::lab::{Cluster, Lab};
+use crate::outcome::{Outcome, ensure};
 
 /// No machine runs for longer, whatever the test does.
 const LIFE: &str = "280";

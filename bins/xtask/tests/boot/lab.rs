@@ -3,19 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use provision::qemu::{Accelerator, Emulation};
 use provision::spec::{Acceleration, MachineSpec, Provisioner, Request, Size};
 use provision::state::ClusterDirectory;
 
-/// What every check answers: nothing, or why it failed.
-pub(crate) type Outcome<T = ()> = Result<T, String>;
-
-/// Fails with the message unless the condition holds.
-pub(crate) fn ensure(condition: bool, message: impl FnOnce() -> String) -> Outcome {
-    if condition { Ok(()) } else { Err(message()) }
-}
+use crate::outcome::{Outcome, ensure, run};
 
 /// What makes a machine a part of a cluster, and the key to that.
 pub(crate) struct Cluster {
@@ -24,18 +18,6 @@ pub(crate) struct Cluster {
     /// Where the client configuration is, as long as this lives.
     pub(crate) talosconfig: PathBuf,
     _directory: tempfile::TempDir,
-}
-
-/// Tries until it works, for a minute. For what has no event that a test outside the machine could wait for.
-pub(crate) fn eventually<T>(mut attempt: impl FnMut() -> Outcome<T>) -> Outcome<T> {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        match attempt() {
-            Err(error) if Instant::now() > deadline => return Err(error),
-            Err(_) => std::thread::sleep(Duration::from_millis(100)),
-            done => return done,
-        }
-    }
 }
 
 /// The images under test and a directory for what guests leave.
@@ -189,15 +171,4 @@ impl Lab {
 /// Copies a file with its holes.
 pub(crate) fn copy(from: &Path, to: &Path) -> Outcome {
     run(Command::new("cp").arg("--sparse=always").arg(from).arg(to)).map(|_| ())
-}
-
-/// Runs a command and returns what it prints; a failure shows everything.
-pub(crate) fn run(command: &mut Command) -> Outcome<String> {
-    let output = command.output().map_err(|error| format!("starting {command:?}: {error}"))?;
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    ensure(output.status.success(), || {
-        format!("{command:?} ended with {}\n{printed}{errors}", output.status)
-    })?;
-    Ok(printed)
 }

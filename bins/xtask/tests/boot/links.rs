@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use crate::guest::{Around, Guest, serve};
-use crate::lab::{Lab, Outcome, ensure, eventually};
-use crate::{CLOCK_IS_RIGHT, ENOUGH};
+use crate::lab::Lab;
+use crate::outcome::{Outcome, ensure, eventually};
+use crate::{CLOCK_IS_RIGHT, ENOUGH, MINUTE};
 
 /// The links, one document each. Where links are configured, DHCP has to be asked for.
 const LINKS: [&str; 9] = [
@@ -45,7 +46,7 @@ pub(crate) fn of_every_kind(lab: &Lab) -> Outcome {
         serde_json::from_str(&text).map_err(|error| format!("no JSON: {error}: {text}"))
     };
     for (name, kind, master, address) in FOUND {
-        eventually(|| {
+        eventually(&format!("link {name} is there"), MINUTE, || {
             let link = get("links", name)?;
             let spec = &link["spec"];
             ensure(spec["kind"] == kind, || format!("{name} is no {kind}: {link}"))?;

@@ -12,6 +12,9 @@ mod documented;
 mod guest;
 mod lab;
 mod links;
+#[path = "../outcome/mod.rs"]
+#[allow(dead_code, reason = "the tests of a local cluster use more of it")]
+mod outcome;
 #[path = "../pages/mod.rs"]
 #[allow(dead_code, reason = "the tests of the pages use more of it")]
 mod pages;
@@ -22,12 +25,14 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use boot::cpio::{Entry, Kind, Writer};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::guest::{Around, Guest, never, serve};
-use crate::lab::{Lab, Outcome, ensure, eventually, run};
+use crate::lab::Lab;
+use crate::outcome::{Outcome, ensure, eventually, run};
 
 type Check = fn(&Lab) -> Outcome;
 
@@ -46,6 +51,8 @@ const CHECKS: [(&str, Check); 10] = [
 
 /// The smallest disk that has room for everything.
 const ENOUGH: u64 = 6 << 30;
+/// How long an answer of a machine that starts may take to come.
+const MINUTE: Duration = Duration::from_secs(60);
 /// Clocks are not corrected: there is no time server here.
 const CLOCK_IS_RIGHT: &str = "apiVersion: v1alpha1\nkind: TimeSyncConfig\nenabled: false\n";
 
@@ -162,7 +169,7 @@ fn a_damaged_root_image(lab: &Lab) -> Outcome {
     };
     let mut guest = Guest::start(lab, "mended", &around)?;
     guest.says("issuing a certificate what=\"apid server\"")?;
-    let records = eventually(|| {
+    let records = eventually("the firmware kept something", MINUTE, || {
         let listed = guest.ask(lab, &cluster, &["ls", "/sys/fs/pstore"])?;
         let names = listed.split_whitespace().filter(|word| word.starts_with("dmesg-efi"));
         let names: Vec<String> = names.map(str::to_owned).collect();

@@ -8,7 +8,8 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use crate::guest::{Around, Guest, serve};
-use crate::lab::{Lab, Outcome, ensure, run};
+use crate::lab::Lab;
+use crate::outcome::{Outcome, ensure, run};
 use crate::{CLOCK_IS_RIGHT, ENOUGH};
 
 /// How often the power goes.

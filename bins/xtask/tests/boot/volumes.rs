@@ -6,7 +6,8 @@ use std::process::Command;
 
 use crate::CLOCK_IS_RIGHT;
 use crate::guest::{Around, Guest};
-use crate::lab::{Lab, Outcome, run};
+use crate::lab::Lab;
+use crate::outcome::{Outcome, run};
 
 /// The machine has read a whole configuration, and it was not its own disk's.
 const FOUND: &str = "machine configuration from the platform complete=true";

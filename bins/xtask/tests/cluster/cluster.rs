@@ -1,19 +1,17 @@
 //! A cluster under test: created by the programs a user has, asked through them, destroyed by them.
 
 use std::fs;
-use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 use provision::spec::Role;
 use provision::state::ClusterDirectory;
 use provision::supervisor;
 use serde_json::Value;
 
-/// What every step answers: nothing, or why it failed.
-pub(crate) type Outcome<T = ()> = Result<T, String>;
+use crate::outcome::{Outcome, ensure, run, run_with};
 
 /// What the nodes under test are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,12 +147,12 @@ impl Cluster {
     pub(crate) fn ichorctl(&self, arguments: &[&str]) -> Outcome<String> {
         let mut command = Command::new(self.built("bin/ichorctl"));
         command.env("TALOSCONFIG", self.file("talosconfig")).args(arguments);
-        text(&mut command, None)
+        run(&mut command)
     }
 
     /// Runs `kubectl` with this cluster's configuration.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> Outcome<String> {
-        text(&mut self.kubectl_command(arguments), None)
+        run(&mut self.kubectl_command(arguments))
     }
 
     /// A `kubectl` to be started by the caller.
@@ -168,7 +166,7 @@ impl Cluster {
     pub(crate) fn apply(&self, objects: &[Value]) -> Outcome {
         let list = serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": objects });
         let mut command = self.kubectl_command(&["apply", "-f", "-"]);
-        text(&mut command, Some(&list.to_string())).map(|_| ())
+        run_with(&mut command, &list.to_string()).map(|_| ())
     }
 
     /// Reads an object or a list.
@@ -223,54 +221,4 @@ impl Cluster {
             }
         }
     }
-}
-
-/// Runs a command and returns its output; a failure shows everything it printed.
-fn text(command: &mut Command, input: Option<&str>) -> Outcome<String> {
-    let output = run(command, input).map_err(|error| format!("starting {command:?}: {error}"))?;
-    let answer = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() {
-        return Ok(answer);
-    }
-    let program =
-        Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy();
-    let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    Err(format!("`{program} {}` ended with {}\n{answer}{errors}", words.join(" "), output.status))
-}
-
-fn run(command: &mut Command, input: Option<&str>) -> std::io::Result<Output> {
-    let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
-    let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-        stdin.write_all(input.as_bytes())?;
-    }
-    child.wait_with_output()
-}
-
-/// Tries until it works. For what has no event that a test outside the node could wait for.
-pub(crate) fn eventually<T>(
-    what: &str,
-    limit: Duration,
-    mut attempt: impl FnMut() -> Outcome<T>,
-) -> Outcome<T> {
-    let begun = Instant::now();
-    loop {
-        let error = match attempt() {
-            Ok(value) => {
-                println!("  {what} after {:.1} s", begun.elapsed().as_secs_f64());
-                return Ok(value);
-            }
-            Err(error) => error,
-        };
-        if begun.elapsed() > limit {
-            return Err(format!("not within {} s: {what}\n{error}", limit.as_secs()));
-        }
-        std::thread::sleep(Duration::from_millis(200));
-    }
-}
-
-/// Fails with the message unless the condition holds.
-pub(crate) fn ensure(condition: bool, message: impl FnOnce() -> String) -> Outcome {
-    if condition { Ok(()) } else { Err(message()) }
 }

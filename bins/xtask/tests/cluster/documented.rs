@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::cluster::{Cluster, Outcome, ensure};
+use crate::cluster::Cluster;
+use crate::outcome::{Outcome, ensure};
 use crate::pages::{PAGES, commands, read};
 
 /// What a reader has the test has in another way, or it would go on for ever; and why.

@@ -8,6 +8,8 @@
 
 mod cluster;
 mod documented;
+#[path = "../outcome/mod.rs"]
+mod outcome;
 #[path = "../pages/mod.rs"]
 mod pages;
 mod process;
@@ -25,7 +27,8 @@ use std::time::Duration;
 
 use provision::spec::Role;
 
-use crate::cluster::{Cluster, Kind, Outcome, ensure, eventually};
+use crate::cluster::{Cluster, Kind};
+use crate::outcome::{Outcome, ensure, eventually};
 use crate::steps::Step;
 use crate::workload::{HOST_PORT, NAMESPACE};
 

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use crate::cluster::Outcome;
+use crate::outcome::Outcome;
 
 /// The processes of this name below the node's first process.
 pub(crate) fn below(first: i32, name: &str) -> Vec<i32> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::cluster::{Cluster, Kind, Outcome};
+use crate::cluster::{Cluster, Kind};
+use crate::outcome::Outcome;
 
 /// What is done to the cluster, or looked for in it.
 pub(crate) type Step = fn(&Cluster) -> Outcome;

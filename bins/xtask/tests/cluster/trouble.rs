@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use provision::spec::Role;
 
-use crate::cluster::{Cluster, Kind, Outcome, ensure, eventually};
+use crate::cluster::{Cluster, Kind};
+use crate::outcome::{Outcome, ensure, eventually};
 
 /// Configurations that no machine accepts, and what is said about each.
 const BAD: [(&str, &str); 5] = [

@@ -6,7 +6,8 @@ use std::time::Duration;
 use provision::spec::Role;
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, Outcome, eventually};
+use crate::cluster::Cluster;
+use crate::outcome::{Outcome, eventually};
 
 /// The image of the server and of its client.
 const IMAGE: &str = "ghcr.io/ichor-os/httpd:1";

@@ -11,6 +11,8 @@
 #[path = "../cluster/cluster.rs"]
 #[allow(dead_code, reason = "the tests of a local cluster use more of it")]
 mod cluster;
+#[path = "../outcome/mod.rs"]
+mod outcome;
 #[path = "../cluster/process.rs"]
 #[allow(dead_code, reason = "the tests of a local cluster use more of it")]
 mod process;
@@ -28,7 +30,8 @@ use provision::qemu;
 use provision::spec::Role;
 use serde_json::Value;
 
-use crate::cluster::{Cluster, Kind, Outcome, ensure, eventually};
+use crate::cluster::{Cluster, Kind};
+use crate::outcome::{Outcome, ensure, eventually};
 use crate::steps::Step;
 
 /// The steps, in the order in which they run.
