@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::tools;
 use crate::workspace;
@@ -21,17 +21,25 @@ const PACKAGES: [&str; 2] = ["qemu-system-x86", "qemu-utils"];
 /// Who signs Debian's archive.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Replaces an emulator that is too old, where there is another; says so where there is none.
-pub(crate) fn replace_old_emulator() {
-    let Some(version) = installed_version().filter(|version| is_older(version)) else { return };
-    println!(
-        "replacing QEMU {version} with that of {RELEASE}-backports: in it a guest with two processors may fail while it starts"
-    );
-    if let Err(error) = replace() {
-        println!(
-            "QEMU stays {version}, and an emulated machine may have to start twice: {error:#}"
-        );
+/// Installs a newer emulator than the release has, where the release's is too old and this machine has no other; says so
+/// where that cannot be done.
+pub(crate) fn emulator() {
+    let installed = installed_version();
+    if installed.as_deref().is_some_and(|version| !is_older(version)) || !is_release() {
+        return;
     }
+    println!(
+        "installing the QEMU of {RELEASE}-backports: in that of {RELEASE} a guest with two processors may fail while it starts"
+    );
+    if let Err(error) = install() {
+        println!("machines run in the QEMU of {RELEASE}, and may have to start twice: {error:#}");
+    }
+}
+
+/// Whether this machine runs that release.
+fn is_release() -> bool {
+    let text = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    text.lines().any(|line| line.trim() == format!("VERSION_CODENAME={RELEASE}"))
 }
 
 fn installed_version() -> Option<String> {
@@ -44,11 +52,18 @@ fn is_older(version: &str) -> bool {
     tools::quiet("dpkg", &["--compare-versions", version, "lt", OLDEST])
 }
 
-fn replace() -> Result<()> {
+fn install() -> Result<()> {
     let directory = workspace::out().join("tools/backports");
     std::fs::create_dir_all(directory.join("lists/partial"))
         .with_context(|| format!("making {}", directory.display()))?;
-    let mirror = mirror()?;
+    let mirror = match mirror()? {
+        Some(mirror) => mirror,
+        // What apt has never updated it does not list.
+        None => {
+            tools::update_lists()?;
+            mirror()?.with_context(|| format!("apt knows no source of {RELEASE}"))?
+        }
+    };
     let sources = directory.join("sources.list");
     let line = |suite: &str| format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n");
     let lines = line(RELEASE) + &line(&format!("{RELEASE}-backports"));
@@ -72,16 +87,13 @@ fn own_lists(directory: &Path) -> [String; 6] {
     [a, b, c, d, e, f]
 }
 
-/// Where this machine takes its release from.
-fn mirror() -> Result<String> {
+/// Where this machine takes its release from, as far as apt knows.
+fn mirror() -> Result<Option<String>> {
     let codename = format!("Codename: {RELEASE}");
     let output = Command::new("apt-get")
         .args(["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", &codename])
         .output()
         .context("starting apt-get; Ichor is built on Debian")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    match text.lines().next() {
-        Some(mirror) => Ok(mirror.to_owned()),
-        None => bail!("this machine's packages are not those of {RELEASE}"),
-    }
+    Ok(text.lines().next().map(str::to_owned))
 }

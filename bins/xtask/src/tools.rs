@@ -80,9 +80,9 @@ pub(crate) fn install_for_fuzzing() -> Result<()> {
 
 /// Installs what is missing to run virtual machines.
 pub(crate) fn machines() -> Result<()> {
-    packages(MACHINES.iter())?;
-    backports::replace_old_emulator();
-    Ok(())
+    // First, or the release's would be installed to be replaced.
+    backports::emulator();
+    packages(MACHINES.iter())
 }
 
 fn packages(wanted: impl Iterator<Item = &'static Package>) -> Result<()> {
