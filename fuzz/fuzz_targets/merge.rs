@@ -18,9 +18,9 @@ fuzz_target!(|input: (Vec<u8>, u8)| {
     let mut pieces = frame::Splitter::default();
     let mut cuts = stream.chunks(usize::from(cut) + 1);
     loop {
-        let expected = whole.next();
+        let expected = whole.message();
         let message = loop {
-            match (pieces.next(), &expected) {
+            match (pieces.message(), &expected) {
                 (Ok(None), Ok(Some(_)) | Err(_)) => match cuts.next() {
                     Some(piece) => pieces.push(piece),
                     None => panic!("a message is missing"),

@@ -37,6 +37,7 @@ const TEST: &[Package] = &[
     Package { name: "xfsprogs", why: "tests make XFS file systems with it, to find them" },
     Package { name: "xorriso", why: "tests read ISO images with it" },
     Package { name: "binutils", why: "tests read unified kernel images with its objdump" },
+    Package { name: "zstd", why: "tests unpack disk images with it" },
     Package { name: "cpio", why: "tests read the first file system with it" },
     Package { name: "kmod", why: "tests compare lists of kernel modules with those of its depmod" },
 ];
