@@ -57,7 +57,7 @@ pub(crate) fn float(text: &str) -> Option<f64> {
 }
 
 /// Writes a float the contract's way: the shortest digits, with an exponent of at least two digits
-/// when the number is below 1e-4 or from 1e6 on.
+/// when the number is below 1e-4 or from 1e6 on. Zero has no sign: `-0` reads as an integer, which has none.
 pub(crate) fn write_float(value: f64) -> String {
     if value.is_nan() {
         return ".nan".to_owned();
@@ -65,11 +65,14 @@ pub(crate) fn write_float(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { ".inf" } else { "-.inf" }.to_owned();
     }
+    if value == 0.0 {
+        return "0".to_owned();
+    }
     // `{:e}` gives the shortest digits that read back as the same number, as d.ddde±x.
     let scientific = format!("{value:e}");
     let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if value == 0.0 || (-4..6).contains(&exponent) {
+    if (-4..6).contains(&exponent) {
         return format!("{value}");
     }
     let sign = if exponent < 0 { '-' } else { '+' };
@@ -84,6 +87,7 @@ mod tests {
     fn floats_take_the_shorter_form() {
         for (value, want) in [
             (0.0, "0"),
+            (-0.0, "0"),
             (1.5, "1.5"),
             (100_000.0, "100000"),
             (1_000_000.0, "1e+06"),

@@ -41,9 +41,7 @@ impl Lists {
             (builtin, &self.builtin),
         ]
     }
-}
 
-impl Lists {
     /// Whether any list has a module of this name or one that goes by it, built in or not. Much less work than to read all
     /// of them, which is not needed for the many names that the kernel asks for in vain.
     pub fn mention(&self, name: &str) -> bool {
