@@ -1,6 +1,6 @@
 //! Runs tests, shows what they print, and says what failed once more at the end: an hour's output is long.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -25,8 +25,7 @@ impl Failures {
             for line in BufReader::new(stdout).split(b'\n') {
                 let line = line.with_context(|| format!("reading what {what} prints"))?;
                 let line = String::from_utf8_lossy(&line);
-                // Who does not read what is shown still wants the tests to go on.
-                let _ = writeln!(io::stdout(), "{line}");
+                println!("{line}");
                 if let Some(mut section) = reader.take(&line) {
                     let first = section.len().saturating_sub(MOST);
                     self.lines.extend(section.drain(first..));
