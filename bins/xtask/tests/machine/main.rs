@@ -60,6 +60,8 @@ fn the_node_is_ready(cluster: &Cluster) -> Outcome {
     let conditions = node["status"]["conditions"].as_array().cloned().unwrap_or_default();
     let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
     ensure(ready, || format!("{name} is not Ready: {conditions:?}"))?;
+    // There is no worker that could run what is deployed.
+    ensure(node["spec"]["taints"].is_null(), || format!("{name} has taints: {}", node["spec"]))?;
     let addresses = node["status"]["addresses"].as_array().cloned().unwrap_or_default();
     let own = cluster.node(Role::ControlPlane)?.address.to_string();
     ensure(addresses.iter().any(|a| a["type"] == "InternalIP" && a["address"] == own), || {

@@ -81,6 +81,9 @@ pub(super) fn of(
     options.install_disk = String::new();
     options.skip_unattended_install = true;
     options.discovery = false;
+    // Without a worker nothing else could run what a user deploys.
+    options.allow_scheduling_on_control_planes =
+        spec.nodes.iter().all(|node| node.role == Role::ControlPlane);
     let machine = match node.role {
         Role::ControlPlane => MachineType::ControlPlane,
         Role::Worker => MachineType::Worker,
@@ -201,6 +204,13 @@ mod tests {
         assert!(!key(&control_plane) && key(&worker));
         assert!(worker.contains("ONLY: workers") && worker.contains("http_proxy:"), "{worker}");
         assert!(!control_plane.contains("ONLY"), "{control_plane}");
+
+        assert!(control_plane.contains("control-plane: NoSchedule"), "{control_plane}");
+        let mut alone = spec.clone();
+        alone.nodes.retain(|node| node.role == Role::ControlPlane);
+        let text =
+            of(&arguments, &alone, &alone.nodes[0], &secrets, Surroundings::Namespace).unwrap();
+        assert!(!text.contains("NoSchedule"), "{text}");
 
         // A field that a generated document has taken the place of.
         let old = ConfigurationArgs {
