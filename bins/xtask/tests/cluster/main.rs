@@ -33,7 +33,7 @@ use crate::steps::Step;
 use crate::workload::{HOST_PORT, NAMESPACE};
 
 /// The steps, in the order in which they run.
-const STEPS: [(&str, Step); 18] = [
+const STEPS: [(&str, Step); 19] = [
     ("all_nodes_are_ready", all_nodes_are_ready),
     ("name_servers_run", name_servers_run),
     ("service_answers_by_name_from_the_other_node", service_answers),
@@ -47,6 +47,7 @@ const STEPS: [(&str, Step); 18] = [
     ("workload_survives_a_reboot", workload_survives_a_reboot),
     ("workload_survives_a_power_cut", workload_survives_a_power_cut),
     ("creating_again_changes_nothing", creating_again_changes_nothing),
+    ("creating_again_gives_power", creating_again_gives_power),
     ("documented_commands_work", documented::run),
     ("bad_configurations_are_refused_and_the_old_one_stays", trouble::bad_configurations),
     ("an_interrupted_creation_is_finished_by_the_next", trouble::interrupted_creation),
@@ -254,6 +255,14 @@ fn creating_again_changes_nothing(cluster: &Cluster) -> Outcome {
     cluster.create_again()?;
     let now = cluster.first_process(&control_plane)?;
     ensure(now == first, || "the control plane was started again".to_owned())
+}
+
+fn creating_again_gives_power(cluster: &Cluster) -> Outcome {
+    let worker = cluster.node(Role::Worker)?;
+    cluster.place(&["power", "off", &worker.name])?;
+    ensure(cluster.first_process(&worker).is_err(), || format!("{} still runs", worker.name))?;
+    cluster.create_again()?;
+    cluster.first_process(&worker).map(|_| ())
 }
 
 fn destroy_leaves_nothing(cluster: &Cluster) -> Outcome {

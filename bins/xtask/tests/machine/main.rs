@@ -148,7 +148,7 @@ fn a_power_cut_keeps_everything(cluster: &Cluster) -> Outcome {
             let shown = cluster.place(&["show"])?;
             ensure(shown.trim_end().ends_with("off"), || shown.clone())
         })?;
-        cluster.place(&["power", "on", &node.name]).map(|_| ())
+        cluster.create_again()
     })
 }
 

@@ -116,6 +116,18 @@ pub(super) fn memory(text: &str) -> Result<u64, String> {
 const PHASES: usize = 7;
 const MACHINE_PHASES: usize = 2;
 
+/// Gives power to nodes of a running cluster that have none, and returns their names. One that failed is for the user to look
+/// at first.
+fn give_power(directory: &ClusterDirectory) -> anyhow::Result<Vec<String>> {
+    let states = supervisor::ask(directory.path(), &supervisor::Command::Status)?;
+    let off = states.into_iter().filter(|state| state.power == supervisor::Power::Off);
+    let off: Vec<String> = off.map(|state| state.name).collect();
+    for name in &off {
+        supervisor::ask(directory.path(), &supervisor::Command::PowerOn(name.clone()))?;
+    }
+    Ok(off)
+}
+
 /// Creates the cluster, or finishes what an interrupted run has begun.
 pub(super) fn run(arguments: Args, place: &Place) -> anyhow::Result<()> {
     let state = place.state()?;
@@ -149,8 +161,12 @@ pub(super) fn run(arguments: Args, place: &Place) -> anyhow::Result<()> {
         prepare(&arguments, &spec, &directory, emulation.as_ref())
     })?;
     progress.phase("start the nodes", |step| {
-        let started = supervisor::start(&directory)?;
-        step.detail(if started { "" } else { "they run already" });
+        if supervisor::start(&directory)? {
+            return Ok(());
+        }
+        let off = give_power(&directory)?;
+        let begun = format!("{} had no power", off.join(", "));
+        step.detail(if off.is_empty() { "they run already" } else { &begun });
         Ok(())
     })?;
     if arguments.wait {
