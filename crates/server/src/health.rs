@@ -23,7 +23,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 pub use self::vantage::{Cluster, Facts, Nodes, Remote, Vantage};
-use self::{check::Verdict, look::Look, news::News};
+use self::{check::Verdict, look::Look, news::News, vantage::Known};
 use crate::{
     machine::{Node, control_plane_only},
     role::Roles,
@@ -95,18 +95,28 @@ async fn tell(to: &Progress, message: String) {
 }
 
 async fn run(cluster: Cluster, deadline: Instant, to: &Progress) -> Result<(), Status> {
-    let late = |what: &str, why: &str| {
-        let because = if why.is_empty() { String::new() } else { format!(": {why}") };
-        Status::deadline_exceeded(format!("the time is over while waiting for {what}{because}"))
-    };
     let wanting = watch::Sender::new(String::new());
-    let nodes = timeout_at(deadline, cluster.nodes(|what| drop(wanting.send_replace(what))))
+    let mut nodes = timeout_at(deadline, cluster.nodes(|what| drop(wanting.send_replace(what))))
         .await
         .map_err(|_| late("the nodes to be known", &wanting.borrow()))??;
+    // Who belongs to the cluster may change while its health is waited for: then everything is checked again.
+    while let Some(others) = checks(&cluster, &nodes, deadline, to).await? {
+        nodes = others;
+    }
+    Ok(())
+}
+
+/// Makes the checks on these nodes. Ends early with the nodes of the cluster when they have become others.
+async fn checks(
+    cluster: &Cluster,
+    nodes: &Nodes,
+    deadline: Instant,
+    to: &Progress,
+) -> Result<Option<Nodes>, Status> {
     let names: Vec<_> = nodes.all().map(|address| format!("{:?}", address.to_string())).collect();
     tell(to, format!("discovered nodes: [{}]", names.join(" "))).await;
-    let news = News::of(&cluster, &nodes);
-    let mut look = Look::new(cluster, nodes);
+    let news = News::of(cluster, nodes);
+    let look = Look::new(cluster, nodes);
     for check in check::ALL {
         let condition = check.condition();
         tell(to, format!("waiting for {condition}: ...")).await;
@@ -136,9 +146,73 @@ async fn run(cluster: Cluster, deadline: Instant, to: &Progress) -> Result<(), S
                     }
                     let again = (Instant::now() + RECHECK).min(deadline);
                     drop(timeout_at(again, changed).await);
+                    // An answer that does not come is one for the next time.
+                    let known = timeout_at(deadline.min(again + RECHECK), cluster.known()).await;
+                    if let Ok(Ok(Known::Nodes(others))) = known
+                        && others != *nodes
+                    {
+                        return Ok(Some(others));
+                    }
                 }
             }
         }
     }
-    Ok(())
+    Ok(None)
+}
+
+fn late(what: &str, why: &str) -> Status {
+    let because = if why.is_empty() { String::new() } else { format!(": {why}") };
+    Status::deadline_exceeded(format!("the time is over while waiting for {what}{because}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::IpAddr,
+        sync::atomic::{AtomicU8, Ordering::Relaxed},
+    };
+
+    use super::*;
+
+    /// A cluster that grows while it is looked at; none of its nodes can be asked.
+    #[derive(Default)]
+    struct Growing(AtomicU8);
+
+    impl Vantage for Growing {
+        fn remote(&self, node: IpAddr) -> Result<Remote, Status> {
+            Err(Status::unavailable(format!("{node} is off")))
+        }
+
+        fn facts(&self) -> Facts {
+            Facts { has_etcd: true, has_kubelet: true, in_container: false }
+        }
+
+        fn members(&self) -> Nodes {
+            let last = self.0.fetch_add(1, Relaxed).min(2) + 1;
+            Nodes {
+                control_plane: (1..=last).map(|last| [10, 5, 0, last].into()).collect(),
+                workers: Vec::new(),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nodes_that_join_meanwhile_are_checked_as_well() {
+        let cluster = Cluster::new(Growing::default(), None, Nodes::default());
+        let said: Vec<_> = check(cluster, Duration::from_secs(60)).collect().await;
+        let (end, told) = said.split_last().unwrap();
+        let discovered: Vec<_> = told
+            .iter()
+            .filter_map(|line| line.as_ref().unwrap().strip_prefix("discovered nodes: "))
+            .collect();
+        let expected = [
+            r#"["10.5.0.1"]"#,
+            r#"["10.5.0.1" "10.5.0.2"]"#,
+            r#"["10.5.0.1" "10.5.0.2" "10.5.0.3"]"#,
+        ];
+        assert_eq!(discovered, expected);
+        let error = end.as_ref().unwrap_err();
+        assert_eq!(error.code(), tonic::Code::DeadlineExceeded);
+        assert!(error.message().contains("etcd to be healthy: 10.5.0.1 is off"), "{error}");
+    }
 }

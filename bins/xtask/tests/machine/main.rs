@@ -60,8 +60,12 @@ fn the_node_is_ready(cluster: &Cluster) -> Outcome {
     let conditions = node["status"]["conditions"].as_array().cloned().unwrap_or_default();
     let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
     ensure(ready, || format!("{name} is not Ready: {conditions:?}"))?;
-    // There is no worker that could run what is deployed.
-    ensure(node["spec"]["taints"].is_null(), || format!("{name} has taints: {}", node["spec"]))?;
+    // There is no worker that could run what is deployed. What Kubernetes itself puts on a node that
+    // is not Ready goes a moment after the node is.
+    eventually("nothing keeps pods away", PATIENCE, || {
+        let taints = cluster.object(&["get", "node", &name])?["spec"]["taints"].take();
+        ensure(taints.is_null(), || format!("{name} has taints: {taints}"))
+    })?;
     let addresses = node["status"]["addresses"].as_array().cloned().unwrap_or_default();
     let own = cluster.node(Role::ControlPlane)?.address.to_string();
     ensure(addresses.iter().any(|a| a["type"] == "InternalIP" && a["address"] == own), || {

@@ -233,7 +233,7 @@ pub(super) fn static_pods(seen: &[On<Vec<(String, Value)>>]) -> Verdict {
     Verdict::without(amiss)
 }
 
-const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
+pub(super) const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 
 /// The nodes that carry the control plane label should be those of the control plane, each with ready components.
 pub(super) fn components(nodes: &[Value], pods: &[Value], control_plane: &[IpAddr]) -> Verdict {
@@ -300,7 +300,7 @@ pub(super) fn deployment(set: Option<&Value>) -> Verdict {
 
 const MIB: u64 = 1024 * 1024;
 /// What a control plane node and a worker need, less what the kernel keeps for itself.
-const CONTROL_PLANE_MEMORY: u64 = (1848 - 150) * MIB;
+pub(super) const CONTROL_PLANE_MEMORY: u64 = (1848 - 150) * MIB;
 const WORKER_MEMORY: u64 = (1024 - 150) * MIB;
 
 /// Every node should have enough memory; given in bytes, with whether it is of the control plane.

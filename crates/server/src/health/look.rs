@@ -24,9 +24,9 @@ const DAEMON_SET: Kind<'static> = Kind { api_version: "apps/v1", kind: "DaemonSe
 const DEPLOYMENT: Kind<'static> = Kind { api_version: "apps/v1", kind: "Deployment" };
 
 /// Looks at the cluster.
-pub(super) struct Look {
-    cluster: Cluster,
-    nodes: Nodes,
+pub(super) struct Look<'a> {
+    cluster: &'a Cluster,
+    nodes: &'a Nodes,
 }
 
 /// A check that could not be made is one that waits, and says why.
@@ -38,13 +38,13 @@ fn unanswered(error: &ApiError) -> Verdict {
     Verdict::Waiting(chain(error))
 }
 
-impl Look {
-    pub(super) fn new(cluster: Cluster, nodes: Nodes) -> Self {
+impl<'a> Look<'a> {
+    pub(super) fn new(cluster: &'a Cluster, nodes: &'a Nodes) -> Self {
         Self { cluster, nodes }
     }
 
     /// Makes one check.
-    pub(super) async fn at(&mut self, check: Check) -> Verdict {
+    pub(super) async fn at(&self, check: Check) -> Verdict {
         match check {
             Check::EtcdHealthy
             | Check::EtcdConsistent

@@ -20,7 +20,7 @@ use resource::{cluster::MemberSpec, enums::MachineType};
 use tonic::{Status, body::Body};
 use tower::util::BoxCloneSyncService;
 
-use super::check::internal_addresses;
+use super::check::{CONTROL_PLANE, internal_addresses};
 use crate::cause::chain;
 
 /// One node, asked on some way.
@@ -142,43 +142,96 @@ impl Cluster {
         self.vantage.facts()
     }
 
-    /// The nodes: those asked for, else those discovered, else those of Kubernetes.
-    /// Until they are known, `waiting` is told what it takes.
-    pub(super) async fn nodes(&self, waiting: impl Fn(String)) -> Result<Nodes, Status> {
+    /// The nodes as far as they are known now: those asked for, else those discovered, else those of Kubernetes.
+    ///
+    /// # Errors
+    /// When nobody can know them.
+    pub(super) async fn known(&self) -> Result<Known, Status> {
         if self.asked != Nodes::default() {
-            return Ok(self.asked.clone());
+            return Ok(Known::Nodes(self.asked.clone()));
         }
         let discovered = self.vantage.members();
         if discovered != Nodes::default() {
-            return Ok(discovered);
+            return Ok(Known::Nodes(discovered));
         }
         let Some(kubernetes) = &self.kubernetes else {
             return Err(Status::failed_precondition(
                 "the nodes of the cluster are not known: name them in the request",
             ));
         };
+        Ok(match kubernetes.list(Kind::core("Node"), "", "").await {
+            Ok((objects, _)) => from_kubernetes(&objects),
+            // The API server may not be up yet; there is nobody else to ask.
+            Err(error) => Known::NotYet(chain(&error)),
+        })
+    }
+
+    /// The nodes; until they are known, `waiting` is told what it takes.
+    pub(super) async fn nodes(&self, waiting: impl Fn(String)) -> Result<Nodes, Status> {
         loop {
-            match kubernetes.list(Kind::core("Node"), "", "").await {
-                Ok((nodes, _)) if !nodes.is_empty() => return Ok(from_kubernetes(&nodes)),
-                // The API server may not be up yet; there is nobody else to ask.
-                Ok(_) => waiting("Kubernetes has no nodes yet".to_owned()),
-                Err(error) => waiting(chain(&error)),
+            match self.known().await? {
+                Known::Nodes(nodes) => return Ok(nodes),
+                Known::NotYet(what) => waiting(what),
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 }
 
-fn from_kubernetes(objects: &[serde_json::Value]) -> Nodes {
+/// What is known of who belongs to the cluster.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// These do.
+    Nodes(Nodes),
+    /// Not enough, and why.
+    NotYet(String),
+}
+
+/// A node registers itself first and gets the label of a control plane afterwards: as long as no node has it, nothing
+/// can be said of any.
+fn from_kubernetes(objects: &[serde_json::Value]) -> Known {
     let mut nodes = Nodes::default();
     for object in objects {
         let labels = &object["metadata"]["labels"];
         let Some(address) = internal_addresses(object).next() else { continue };
-        if labels["node-role.kubernetes.io/control-plane"].is_null() {
+        if labels[CONTROL_PLANE].is_null() {
             nodes.workers.push(address);
         } else {
             nodes.control_plane.push(address);
         }
     }
-    nodes
+    if !nodes.control_plane.is_empty() {
+        Known::Nodes(nodes)
+    } else if objects.is_empty() {
+        Known::NotYet("Kubernetes has no nodes yet".to_owned())
+    } else {
+        Known::NotYet("no node of Kubernetes with an address is labelled as control plane yet".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn node(last: u8, labels: &Value) -> Value {
+        json!({
+            "metadata": {"labels": labels},
+            "status": {"addresses": [{"type": "InternalIP", "address": format!("10.5.0.{last}")}]},
+        })
+    }
+
+    #[test]
+    fn nodes_are_known_once_one_is_labelled_as_control_plane() {
+        assert_eq!(from_kubernetes(&[]), Known::NotYet("Kubernetes has no nodes yet".to_owned()));
+        let fresh = from_kubernetes(&[node(2, &json!({})), node(3, &json!({}))]);
+        assert!(matches!(fresh, Known::NotYet(_)), "{fresh:?}");
+        let both = from_kubernetes(&[node(2, &json!({CONTROL_PLANE: ""})), node(3, &json!({}))]);
+        let expected = Nodes {
+            control_plane: vec![[10, 5, 0, 2].into()],
+            workers: vec![[10, 5, 0, 3].into()],
+        };
+        assert_eq!(both, Known::Nodes(expected));
+    }
 }
