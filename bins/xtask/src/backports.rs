@@ -77,14 +77,12 @@ fn install() -> Result<()> {
 }
 
 /// What has apt use the lists of this directory and no others.
-fn own_lists(directory: &Path) -> [String; 6] {
-    let option = |text: String| ["-o".to_owned(), text];
-    let sources = format!("Dir::Etc::sourcelist={}", directory.join("sources.list").display());
-    let lists = format!("Dir::State::lists={}", directory.join("lists").display());
-    let [a, b] = option(sources);
-    let [c, d] = option("Dir::Etc::sourceparts=-".to_owned());
-    let [e, f] = option(lists);
-    [a, b, c, d, e, f]
+fn own_lists(directory: &Path) -> [String; 3] {
+    [
+        format!("-oDir::Etc::sourcelist={}", directory.join("sources.list").display()),
+        "-oDir::Etc::sourceparts=-".to_owned(),
+        format!("-oDir::State::lists={}", directory.join("lists").display()),
+    ]
 }
 
 /// Where this machine takes its release from, as far as apt knows.

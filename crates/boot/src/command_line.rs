@@ -10,6 +10,8 @@ pub mod arguments;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::name::same;
+
 /// One parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
@@ -70,12 +72,6 @@ impl Parameter {
         };
         Self { name: name.to_owned(), value: value.map(str::to_owned) }
     }
-}
-
-/// Whether two names mean the same parameter.
-fn same(one: &str, other: &str) -> bool {
-    let plain = |byte: u8| if byte == b'-' { b'_' } else { byte };
-    one.bytes().map(plain).eq(other.bytes().map(plain))
 }
 
 impl CommandLine {

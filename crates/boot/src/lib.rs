@@ -11,6 +11,7 @@ pub mod cpio;
 pub mod entry;
 pub mod initramfs;
 pub mod module;
+mod name;
 pub mod pe;
 pub mod release;
 pub mod settings;

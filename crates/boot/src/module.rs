@@ -44,12 +44,6 @@ fn stem(path: &str) -> &str {
     file.split_once(".ko").map_or(file, |(name, _)| name)
 }
 
-/// Whether two texts are the same name.
-fn same(a: &str, b: &str) -> bool {
-    let plain = |byte| if byte == b'-' { b'_' } else { byte };
-    a.bytes().map(plain).eq(b.bytes().map(plain))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

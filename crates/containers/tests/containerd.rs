@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use containers::specification::Specification;
-use containers::{Container, Containerd, Exit, Output, Pull, TaskState};
+use containers::{Container, Containerd, Exit, Output, Pull, TaskState, durable_unpacking};
 use registry::layer::{Layer, Source};
 use registry::layout::Layout;
 use registry::manifest::Execution;
@@ -61,7 +61,7 @@ impl Runtime {
         let text = format!(
             "version = 3\nroot = '{0}/root'\nstate = '{0}/state'\ndisabled_plugins = ['io.containerd.grpc.v1.cri', 'io.containerd.cri.v1.images', 'io.containerd.cri.v1.runtime']\n[grpc]\naddress = '{0}/containerd.sock'\n[ttrpc]\naddress = '{0}/containerd.sock.ttrpc'\n",
             root.display()
-        );
+        ) + &durable_unpacking(&root.join("containerd.sock").display().to_string());
         std::fs::write(&config, text).unwrap();
         let log = std::fs::File::create(root.join("containerd.log")).unwrap();
         let path = format!("{}:{}", components.display(), std::env::var("PATH").unwrap());
@@ -147,6 +147,13 @@ async fn registry(root: &Path, components: &Path) -> PathBuf {
     hosts
 }
 
+/// Whether a part of the file is only in memory yet; nothing where that cannot be told.
+fn is_delayed(path: &Path) -> Option<bool> {
+    let output = Command::new("/usr/sbin/filefrag").arg("-v").arg(path).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    output.status.success().then(|| text.contains("delalloc"))
+}
+
 /// This process's own cgroup.
 fn own_cgroup() -> String {
     let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
@@ -203,6 +210,30 @@ async fn images_and_containers() {
     assert!(error.is_not_found(), "{error:?}");
     assert!(error.to_string().contains("example.org/test/absent:v1"));
     assert_eq!(client.namespaces().await.unwrap(), ["system"]);
+
+    // What was unpacked is on the disk: a power cut now would not leave empty files behind.
+    let delayed = root.join("delayed");
+    std::fs::copy(components.join("etcd"), &delayed).unwrap();
+    if is_delayed(&delayed) == Some(true) {
+        let snapshots = root.join("root/io.containerd.snapshotter.v1.overlayfs/snapshots");
+        let unpacked: Vec<_> = ["etcd", "pause"]
+            .iter()
+            .flat_map(|name| {
+                let snapshots = std::fs::read_dir(&snapshots).unwrap().flatten();
+                snapshots.map(move |snapshot| snapshot.path().join("fs").join(name))
+            })
+            .filter(|path| path.exists())
+            .collect();
+        assert_eq!(unpacked.len(), 2, "{unpacked:?}");
+        for path in unpacked {
+            assert_eq!(is_delayed(&path), Some(false), "{} is not on the disk", path.display());
+        }
+    } else {
+        eprintln!(
+            "NOT TESTED: the file system of {} does not tell, or does not delay writing",
+            root.display()
+        );
+    }
 
     // A container that prints and ends.
     let log = root.join("etcd.log");

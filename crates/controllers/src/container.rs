@@ -9,8 +9,6 @@ use futures::future::BoxFuture;
 
 use crate::runtime::service::{Exit, Instance, RunError, Runner};
 
-/// The socket of the container runtime that pods, etcd and the kubelet run in.
-pub const CRI_SOCKET: &str = "/run/containerd/containerd.sock";
 /// The namespace of the node's own containers.
 pub const NAMESPACE: &str = "system";
 /// Where the container runtime finds the hosts of a registry.

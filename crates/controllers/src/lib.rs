@@ -44,8 +44,10 @@ pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterEr
     network::register(controllers, node)?;
     secrets::register(controllers, node)?;
     cri::register(controllers, node)?;
-    let containerd =
-        containers::Containerd::new(&node.paths.at(container::CRI_SOCKET), container::NAMESPACE);
+    let containerd = containers::Containerd::new(
+        &node.paths.at(cri::services::CRI_SOCKET),
+        container::NAMESPACE,
+    );
     let images =
         images::Images::new(containerd.clone(), node.services.clone(), node.timeline.clone());
     let grants = container::Grants::of_this_process().unwrap_or_default();

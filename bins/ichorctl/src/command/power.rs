@@ -106,12 +106,7 @@ pub(crate) fn reboot(arguments: RebootArgs, before: &RemoteArgs) -> anyhow::Resu
                 .reboot(RebootRequest { mode: mode.into() })
                 .await
                 .named(node, "MachineService/Reboot")?;
-            Ok(answer
-                .messages
-                .into_iter()
-                .next()
-                .map(|message| message.actor_id)
-                .unwrap_or_default())
+            Ok(first(answer.messages).actor_id)
         })
         .await
     };
@@ -141,14 +136,14 @@ pub(crate) fn shutdown(arguments: ShutdownArgs, before: &RemoteArgs) -> anyhow::
                 .shutdown(ShutdownRequest { force })
                 .await
                 .named(node, "MachineService/Shutdown")?;
-            Ok(answer
-                .messages
-                .into_iter()
-                .next()
-                .map(|message| message.actor_id)
-                .unwrap_or_default())
+            Ok(first(answer.messages).actor_id)
         },
     ))
+}
+
+/// A node answers for itself alone: its answers are one.
+fn first<M: Default>(messages: Vec<M>) -> M {
+    messages.into_iter().next().unwrap_or_default()
 }
 
 async fn run<'a, F>(

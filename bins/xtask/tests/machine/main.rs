@@ -39,9 +39,10 @@ const STEPS: [(&str, Step); 6] = [
     ("the_node_is_ready", the_node_is_ready),
     ("its_devices_have_drivers", its_devices_have_drivers),
     ("a_workload_answers", a_workload_answers),
+    // Right after images were unpacked: the kernel keeps what is written in memory for half a minute.
+    ("a_power_cut_keeps_everything", a_power_cut_keeps_everything),
     ("the_screen_shows_something", the_screen_shows_something),
     ("a_reboot_keeps_everything", a_reboot_keeps_everything),
-    ("a_power_cut_keeps_everything", a_power_cut_keeps_everything),
 ];
 
 /// What the machine has besides.

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::metadata::Soft;
-use super::{Name, pattern, same, stem};
+use super::{Name, pattern, stem};
+use crate::name::{plain, same};
 
 /// The texts of the files, with the names they have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,11 +61,21 @@ impl Lists {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalogue {
     modules: BTreeMap<Name, Module>,
-    /// Patterns and modules by what is before the first colon, in the order of the list. Patterns
-    /// that are not plain up to there are under the empty text.
-    aliases: BTreeMap<String, Vec<(String, Name)>>,
+    /// By the text with which what they fit has to begin. A list for many machines has tens of thousands, of which a
+    /// device's own text can begin with few.
+    aliases: BTreeMap<Vec<u8>, Vec<Alias>>,
+    /// How long such texts are.
+    heads: BTreeSet<usize>,
     soft: BTreeMap<Name, Soft>,
     builtin: BTreeSet<Name>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Alias {
+    /// The place in the list: what comes first is tried first.
+    at: usize,
+    pattern: String,
+    module: Name,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,10 +138,11 @@ impl Catalogue {
         let modules = modules.into_iter();
         let modules =
             modules.map(|(path, needs)| (Name::of_path(&path), Module { path, needs })).collect();
-        let mut catalogue = Self { modules, soft, builtin, aliases: BTreeMap::new() };
-        for (pattern, module) in aliases {
-            let group = group(&pattern).to_owned();
-            catalogue.aliases.entry(group).or_default().push((pattern, module));
+        let mut catalogue = Self { modules, soft, builtin, ..Self::default() };
+        for (at, (pattern, module)) in aliases.into_iter().enumerate() {
+            let head = pattern::head(&pattern);
+            catalogue.heads.insert(head.len());
+            catalogue.aliases.entry(head).or_default().push(Alias { at, pattern, module });
         }
         catalogue
     }
@@ -190,8 +202,10 @@ impl Catalogue {
                 .collect();
             lists.dependencies.push_str(&format!("{}:{needs}\n", module.path));
         }
-        for (pattern, name) in self.aliases.values().flatten() {
-            lists.aliases.push_str(&format!("alias {pattern} {name}\n"));
+        let mut aliases: Vec<&Alias> = self.aliases.values().flatten().collect();
+        aliases.sort_by_key(|alias| alias.at);
+        for Alias { pattern, module, .. } in aliases {
+            lists.aliases.push_str(&format!("alias {pattern} {module}\n"));
         }
         for (name, soft) in &self.soft {
             let list = |word: &str, names: &[Name]| {
@@ -221,18 +235,20 @@ impl Catalogue {
     /// `fs-xfs`), in the order in which they should be tried. Nothing if the kernel has none, or
     /// has it built in.
     pub fn matching(&self, alias: &str) -> Vec<&Name> {
+        let text = plain(alias);
+        let heads = self.heads.iter().filter_map(|length| text.get(..*length));
+        let mut fitting: Vec<&Alias> = heads
+            .filter_map(|head| self.aliases.get(head))
+            .flatten()
+            .filter(|one| pattern::matches(&one.pattern, alias))
+            .collect();
+        fitting.sort_by_key(|one| one.at);
         let mut found: Vec<&Name> = Vec::new();
-        for group in [group(alias), ""] {
-            for (pattern, module) in self.aliases.get(group).into_iter().flatten() {
-                if pattern::matches(pattern, alias) && !found.contains(&module) {
-                    found.push(module);
-                }
-            }
-            if group.is_empty() {
-                break;
+        for Alias { module, .. } in fitting {
+            if !found.contains(&module) && self.modules.contains_key(module) {
+                found.push(module);
             }
         }
-        found.retain(|name| self.modules.contains_key(name));
         found
     }
 
@@ -287,14 +303,6 @@ impl Catalogue {
     fn named<'a>(&'a self, name: &'a Name) -> Vec<&'a Name> {
         if self.modules.contains_key(name) { vec![name] } else { self.matching(name.as_str()) }
     }
-}
-
-/// What is before the first colon of a pattern, or all of it if there is none; nothing if that
-/// part is not plain text.
-fn group(pattern: &str) -> &str {
-    let head = pattern.split(':').next().unwrap_or_default();
-    // Dashes and underscores are the same, so a text with them has no place of its own.
-    if head.contains(['*', '?', '[', '\\', '-', '_']) { "" } else { head }
 }
 
 /// The lines of a list with their numbers, without empty lines and comments.

@@ -1,6 +1,8 @@
 //! Patterns of module aliases, as fnmatch(3) without flags reads them, with dashes and underscores
 //! the same outside of sets.
 
+use crate::name::plain_byte;
+
 /// Whether a text matches a pattern: `*` is any text, `?` any character, `[…]` one of a set, which
 /// `!` or `^` turns around. A backslash takes the next character as it is. A set without an end is
 /// a bracket like any other character.
@@ -48,12 +50,14 @@ fn one(pattern: &[u8], p: usize, byte: u8) -> Option<usize> {
             Some(&next) => (next == byte).then_some(2),
             None => (byte == b'\\').then_some(1),
         },
-        _ => (plain(first) == plain(byte)).then_some(1),
+        _ => (plain_byte(first) == plain_byte(byte)).then_some(1),
     }
 }
 
-fn plain(byte: u8) -> u8 {
-    if byte == b'-' { b'_' } else { byte }
+/// The text with which everything begins that a pattern fits, written plainly.
+pub(super) fn head(pattern: &str) -> Vec<u8> {
+    let end = pattern.find(['*', '?', '[', '\\']).unwrap_or(pattern.len());
+    pattern.bytes().take(end).map(plain_byte).collect()
 }
 
 /// Whether a byte is in the set that begins after a bracket, and the set's length with its end.
@@ -146,6 +150,15 @@ mod tests {
                     && !rest.starts_with("!!")
             });
             prop_assert_eq!(matches(&pattern, &text), reference(&pattern, &text));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_fits_begins_with_the_head(begin in "[ab_\\-]{0,3}", rest in "[ab_*?\\[\\]-]{0,4}", text in "[ab_\\-]{0,3}") {
+            let fits = format!("{}{text}", begin.replace('_', "-"));
+            let pattern = format!("{begin}{rest}");
+            prop_assert!(!matches(&pattern, &fits) || crate::name::plain(&fits).starts_with(&head(&pattern)));
         }
     }
 

@@ -3,7 +3,10 @@
 //! The CRI instance reads `/etc/cri/containerd.toml`, which imports the merged `/etc/cri/conf.d/cri.toml`.
 //! Parts (`*.part`) are merged in the order of their names, later ones win key by key.
 
+use containers::durable_unpacking;
 use toml::{Table, Value};
+
+use super::services::CRI_SOCKET;
 
 /// What the CRI instance's base configuration depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub struct Base {
     pub restrict_oom_score: bool,
     /// The cgroup that shims are put in.
     pub shim_cgroup: String,
+    /// The kernel is the node's own: what is in its memory only is lost with the power. Otherwise it is a host's, and stays.
+    pub own_kernel: bool,
 }
 
 /// A part that is not TOML.
@@ -73,7 +78,8 @@ address = "/system/run/containerd/containerd.sock.ttrpc"
 /// The first part: what Ichor needs of containerd.
 #[must_use]
 pub fn base(base: &Base) -> String {
-    let Base { sandbox_image, restrict_oom_score, shim_cgroup } = base;
+    let Base { sandbox_image, restrict_oom_score, shim_cgroup, own_kernel } = base;
+    let durable = if *own_kernel { durable_unpacking(CRI_SOCKET) } else { String::new() };
     format!(
         r#"version = 3
 
@@ -102,7 +108,7 @@ runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
 SystemdCgroup = false
 ShimCgroup = {shim_cgroup}
-"#,
+{durable}"#,
         sandbox_image = Value::String(sandbox_image.clone()),
         shim_cgroup = Value::String(shim_cgroup.clone()),
     )
@@ -144,6 +150,7 @@ mod tests {
             sandbox_image: "registry.k8s.io/pause:3.10.2".into(),
             restrict_oom_score: true,
             shim_cgroup: "/podruntime/shim".into(),
+            own_kernel: true,
         }
     }
 
@@ -175,6 +182,18 @@ mod tests {
         let options = &runtime["containerd"]["runtimes"]["runc"]["options"];
         assert_eq!(options["SystemdCgroup"], Value::Boolean(false));
         assert_eq!(options["ShimCgroup"].as_str(), Some("/podruntime/shim"));
+    }
+
+    #[test]
+    fn layers_are_on_the_disk_where_the_kernel_is_the_nodes_own() {
+        let table: Table = CONTAINERD.parse().unwrap();
+        assert_eq!(table["grpc"]["address"].as_str(), Some(CRI_SOCKET));
+        for own_kernel in [true, false] {
+            let base = base(&Base { own_kernel, ..sample() });
+            let table: Table = base.parse().unwrap();
+            let service = table["plugins"].get("io.containerd.service.v1.diff-service");
+            assert_eq!(service.is_some(), own_kernel);
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub const SANDBOX_IMAGE: &str = "registry.k8s.io/pause:3.10.2";
 pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
     super::registries::register(controllers, node)?;
     register_cache(controllers, node)?;
-    register_files(controllers)?;
+    register_files(controllers, node)?;
     controllers.register(Services { node: node.clone(), config: None })?;
     Ok(())
 }
@@ -57,13 +57,14 @@ fn register_cache(controllers: &mut Runtime, node: &Node) -> Result<(), Register
 /// Where containerd asks first.
 const CACHE: &str = "http://127.0.0.1:3172";
 
-fn register_files(controllers: &mut Runtime) -> Result<(), RegisterError> {
+fn register_files(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
     let base = config::base(&Base {
         sandbox_image: SANDBOX_IMAGE.to_owned(),
         restrict_oom_score: !Capabilities::effective()
             .unwrap_or_default()
             .contains(Capability::SysResource),
         shim_cgroup: format!("/{}", super::services::SHIM_CGROUP),
+        own_kernel: !node.platform.in_container(),
     });
     controllers.register(plain(
         "files.CRIConfigController",

@@ -19,7 +19,7 @@ use crate::runtime::service::{
     Condition, HealthCheck, ProcessRunner, RunError, Spec, TaskRunner, error_chain,
 };
 
-/// The socket of the CRI instance.
+/// The socket of the CRI instance, in which pods, etcd and the kubelet run.
 pub const CRI_SOCKET: &str = "/run/containerd/containerd.sock";
 /// The socket of the system instance.
 pub const SYSTEM_SOCKET: &str = "/system/run/containerd/containerd.sock";

@@ -36,8 +36,8 @@ pub(super) enum ManagerError {
 pub(super) struct Manager {
     /// `/usr/lib/modules/<release>`.
     pub(super) modules: PathBuf,
-    /// `/sys/devices`.
-    pub(super) devices: PathBuf,
+    /// `/sys`.
+    pub(super) sys: PathBuf,
     /// How long to wait for more after everything was quiet.
     pub(super) settle_time: Duration,
     /// Says when there is time for what nobody waits for.
@@ -157,7 +157,7 @@ impl Manager {
     }
 
     fn look_at_everything(&self, loads: &mut Loads) -> Result<(), ManagerError> {
-        for alias in coldplug::modaliases(&self.devices)? {
+        for alias in coldplug::modaliases(&self.sys)? {
             loads.alias(&alias);
         }
         Ok(())
@@ -193,7 +193,7 @@ mod tests {
     #[tokio::test]
     async fn devices_settle_when_nothing_is_left_to_load() {
         let root = tempfile::tempdir().unwrap();
-        let device = root.path().join("devices/pci0");
+        let device = root.path().join("bus/pci/devices/pci0");
         std::fs::create_dir_all(&device).unwrap();
         std::fs::write(device.join("modalias"), "pci:v1\n").unwrap();
         std::fs::write(root.path().join("modules.dep"), "a.ko:\n").unwrap();
@@ -202,7 +202,7 @@ mod tests {
         let mut changes = settled.subscribe();
         let manager = Manager {
             modules: root.path().to_owned(),
-            devices: root.path().join("devices"),
+            sys: root.path().to_owned(),
             settle_time: Duration::ZERO,
             leisure: watch::Sender::new(false).subscribe(),
             settled,
@@ -223,7 +223,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let manager = Manager {
             modules: root.path().to_owned(),
-            devices: root.path().join("absent"),
+            sys: root.path().join("absent"),
             settle_time: Duration::ZERO,
             leisure: watch::Sender::new(false).subscribe(),
             settled: Arc::default(),

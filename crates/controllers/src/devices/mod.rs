@@ -81,7 +81,7 @@ impl Devices {
         let (pressed, mut presses) = mpsc::channel(1);
         let manager = Manager {
             modules: directory(paths),
-            devices: paths.at("/sys/devices"),
+            sys: paths.at("/sys"),
             settle_time: settle_time(self.node.arguments.settle_time.as_deref()),
             leisure: self.leisure.subscribe(),
             settled: Arc::clone(&self.settled),

@@ -205,7 +205,9 @@ fn from_kubernetes(objects: &[serde_json::Value]) -> Known {
     } else if objects.is_empty() {
         Known::NotYet("Kubernetes has no nodes yet".to_owned())
     } else {
-        Known::NotYet("no node of Kubernetes with an address is labelled as control plane yet".to_owned())
+        Known::NotYet(
+            "no node of Kubernetes with an address is labelled as control plane yet".to_owned(),
+        )
     }
 }
 
