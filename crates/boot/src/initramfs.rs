@@ -23,9 +23,10 @@ pub const DRIVERS_TARGET: &str = "usr/lib/modules";
 /// order in which they are loaded. Empty if the kernel has everything built in.
 pub const MODULES: &str = "modules/list";
 
-/// The modules that are loaded first of all. Without two of them the images cannot be mounted: they are squashfs on loop
-/// devices. The third lets firmware keep the kernel's log when a boot fails before the other drivers are there.
-pub const NEEDED: [&str; 3] = ["efi_pstore", "loop", "squashfs"];
+/// The modules that are loaded first of all. Without most of them the root cannot be made: the images are squashfs on loop
+/// devices, and what is written to `/etc` lies over it. `efi_pstore` lets firmware keep the kernel's log when a boot fails
+/// before the other drivers are there.
+pub const NEEDED: [&str; 4] = ["efi_pstore", "loop", "overlay", "squashfs"];
 
 /// The list as text.
 pub fn list<'a>(paths: impl IntoIterator<Item = &'a str>) -> String {

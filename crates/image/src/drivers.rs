@@ -43,6 +43,7 @@ pub fn build(
 ) -> Result<PathBuf, DriversError> {
     let mut inputs = Inputs::new();
     inputs.text("compression", &compression.to_string());
+    inputs.text("block", &squashfs::BLOCK.to_string());
     // The part's name has the hash of all that the kernel was made from.
     let kernel_part = kernel.image().parent().and_then(|path| path.file_name()).map(PathBuf::from);
     inputs.text("kernel", &kernel_part.unwrap_or_default().to_string_lossy());

@@ -231,6 +231,7 @@ fn split(tree: &Layer) -> (Layer, Layer) {
 fn inputs(tree: &Layer, compression: u32) -> Result<Inputs, RootError> {
     let mut inputs = Inputs::new();
     inputs.text("compression", &compression.to_string());
+    inputs.text("block", &squashfs::BLOCK.to_string());
     for (path, entry) in tree.entries() {
         match entry {
             Entry::Directory { mode } => inputs.text(path, &format!("directory {mode:o}")),

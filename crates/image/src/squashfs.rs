@@ -17,7 +17,7 @@ use backhand::{
 use registry::layer::{Entry, Layer, Source};
 
 /// The largest block squashfs knows: it compresses best and an image is read mostly in order.
-const BLOCK: u32 = 1 << 20;
+pub(crate) const BLOCK: u32 = 1 << 20;
 
 /// Why the image could not be written.
 #[derive(Debug, thiserror::Error)]
