@@ -16,6 +16,7 @@ mod value;
 
 pub use environment::{DISK, Environment, LINK, VOLUME};
 pub use eval::EvalError;
+pub(crate) use eval::glob;
 pub use types::{Object, Type};
 pub use value::Value;
 

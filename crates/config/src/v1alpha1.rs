@@ -9,6 +9,7 @@ mod kubelet;
 mod machine;
 mod network;
 mod registries;
+mod selector;
 
 pub use cluster::*;
 pub use components::*;
@@ -19,6 +20,7 @@ pub use kubelet::*;
 pub use machine::*;
 pub use network::*;
 pub use registries::*;
+pub use selector::*;
 
 use config_derive::Section;
 

@@ -81,6 +81,10 @@ fn its_devices_have_drivers(cluster: &Cluster) -> Outcome {
     for device in ["tpm0", "tpmrm0", "watchdog0"] {
         ensure(names.contains(&device), || format!("/dev/{device} is not there: {listed}"))?;
     }
+    let links = cluster.ichorctl(&["--nodes", &address, "get", "links", "-o", "yaml"])?;
+    ensure(links.contains("driver: virtio_net") && links.contains("busPath: 0000:"), || {
+        format!("no link tells of its device: {links}")
+    })?;
     let node = cluster.node(Role::ControlPlane)?;
     let path = cluster.directory().file("nodes").join(&node.name).join("identity");
     let identity = fs::read_to_string(&path)

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ::config::Config;
+use ::config::v1alpha1::Device;
 use ::config::view::Hostname;
 use ::network::id;
 use ::network::merge::Layered;
@@ -17,12 +18,14 @@ use resource::cluster::IdentitySpec;
 use resource::config::MachineConfigSpec;
 use resource::enums::{AddressSortAlgorithm, ConfigLayer, DNSProtocol};
 use resource::network::{
-    AddressSpecSpec, HostnameSpecSpec, LinkSpecSpec, NameServerSpec, NodeAddressSortAlgorithmSpec,
-    NodeAddressSpec, ResolverSpecSpec, RouteSpecSpec, StaticHostSpec, TimeServerSpecSpec,
+    AddressSpecSpec, HostnameSpecSpec, LinkSpecSpec, LinkStatusSpec, NameServerSpec,
+    NodeAddressSortAlgorithmSpec, NodeAddressSpec, ResolverSpecSpec, RouteSpecSpec, StaticHostSpec,
+    TimeServerSpecSpec,
 };
 use resource::types::NetIp;
 use sha2::{Digest as _, Sha256};
 
+use super::device::devices;
 use super::{LAYERS, NETWORK};
 use crate::config::active::Active;
 use crate::plain::plain;
@@ -54,6 +57,7 @@ pub(super) fn machine_config(active: Active) -> impl Controller {
         vec![
             Input::weak::<MachineConfigSpec>("config").with_id("v1alpha1"),
             Input::weak::<IdentitySpec>("cluster").with_id("local"),
+            Input::weak::<LinkStatusSpec>(NETWORK),
             Input::weak::<NodeAddressSpec>(NETWORK).with_id(DEFAULT),
         ],
         vec![
@@ -74,14 +78,16 @@ pub(super) fn machine_config(active: Active) -> impl Controller {
                 node: node.as_ref().map(|found| found.spec.node_id.as_str()),
                 address: address.as_ref().and_then(|found| found.spec.addresses.first()?.address()),
             };
-            let wanted = config.map(|config| wanted(&config, identity)).unwrap_or_default();
+            let wanted = config
+                .map(|config| wanted(&config, &devices(&config, context), identity))
+                .unwrap_or_default();
             write(context, wanted)?;
             Ok(Next::OnChange)
         },
     )
 }
 
-fn wanted(config: &Config, identity: Identity<'_>) -> Wanted {
+fn wanted(config: &Config, devices: &[Device], identity: Identity<'_>) -> Wanted {
     let view = config.view();
     let mut wanted = Wanted {
         hostname: hostname(&view.hostname(), identity),
@@ -100,7 +106,7 @@ fn wanted(config: &Config, identity: Identity<'_>) -> Wanted {
             wanted.hosts.entry(name).or_default().push(address);
         }
     }
-    link::collect(config, &mut wanted);
+    link::collect(config, devices, &mut wanted);
     wanted
 }
 
@@ -218,9 +224,11 @@ pub(super) fn replace<S: Spec + Layered>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::device::named;
 
     fn of(text: &str) -> Wanted {
-        wanted(&::config::load(text.as_bytes()).expect("loads"), Identity::default())
+        let config = ::config::load(text.as_bytes()).expect("loads");
+        wanted(&config, &named(&config, &[]), Identity::default())
     }
 
     #[test]

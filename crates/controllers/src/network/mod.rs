@@ -7,8 +7,10 @@
 mod address;
 mod apply;
 mod cmdline;
+mod device;
 mod dhcp;
 mod files;
+mod hardware;
 mod kernel;
 mod machine_config;
 mod merge;
@@ -40,7 +42,7 @@ const LAYERS: &str = "network-config";
 pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
     let arguments = cmdline::Arguments::of(node);
     controllers
-        .register(status::LinkStatus::default())?
+        .register(status::LinkStatus::new(node.paths.at("/sys")))?
         .register(status::AddressStatus::default())?
         .register(status::RouteStatus::default())?
         .register(source::platform(node))?

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use ::config::Config;
 use ::config::kinds::network::{ClientIdentifier as Identifier, Dhcpv4Config, Dhcpv6Config};
-use ::config::v1alpha1::DhcpOptions;
+use ::config::v1alpha1::{Device, DhcpOptions};
 use ::network::operator::METRIC;
 use ::runtime::controller::{Controller, Input, Next, Output};
 use resource::config::MachineConfigSpec;
@@ -16,6 +16,7 @@ use resource::network::{
 
 use super::NETWORK;
 use super::cmdline::Arguments;
+use super::device::devices;
 use super::machine_config::replace;
 use super::source::is_physical;
 use crate::config::active::Active;
@@ -38,14 +39,23 @@ pub(super) fn operators(active: Active, arguments: Arguments) -> impl Controller
             let physical = links.iter().filter(|link| is_physical(&link.spec));
             let free = physical.map(resource::Resource::id).filter(|link| !arguments.names(link));
             let free: Vec<&str> = free.collect();
-            replace(context, plan(config.as_deref(), &free, arguments.has_addressing()))?;
+            let devices =
+                config.as_ref().map(|config| devices(config, context)).unwrap_or_default();
+            let is_addressed = arguments.has_addressing();
+            replace(context, plan(config.as_deref(), &devices, &free, is_addressed))?;
             Ok(Next::OnChange)
         },
     )
 }
 
-/// `free` are the links that the command line says nothing about.
-fn plan(config: Option<&Config>, free: &[&str], is_addressed: bool) -> Operators {
+/// `devices` are those of the old list, of which each has a name; `free` are the links that the command line says nothing
+/// about.
+fn plan(
+    config: Option<&Config>,
+    devices: &[Device],
+    free: &[&str],
+    is_addressed: bool,
+) -> Operators {
     let mut wanted = Operators::new();
     let implicit = config.is_none_or(|config| config.view().implicit_dhcp());
     if implicit && !is_addressed {
@@ -56,8 +66,8 @@ fn plan(config: Option<&Config>, free: &[&str], is_addressed: bool) -> Operators
     }
     if let Some(config) = config {
         documents(config, &mut wanted);
-        old_devices(config, &mut wanted);
     }
+    old_devices(devices, &mut wanted);
     wanted
 }
 
@@ -140,14 +150,9 @@ fn documents(config: &Config, wanted: &mut Operators) {
     }
 }
 
-fn old_devices(config: &Config, wanted: &mut Operators) {
-    let network = config.v1alpha1().and_then(|old| old.machine.as_ref()?.network.as_ref());
-    let devices = network.into_iter().flat_map(|network| network.interfaces.iter().flatten());
-    for device in devices.filter(|device| !device.ignore.unwrap_or(false)) {
+fn old_devices(devices: &[Device], wanted: &mut Operators) {
+    for device in devices {
         let name = device.interface.as_str();
-        if name.is_empty() {
-            continue;
-        }
         old(wanted, name, device.dhcp, device.dhcp_options.as_ref());
         for vlan in device.vlans.iter().flatten() {
             let name = format!("{name}.{}", vlan.vlan_id);
@@ -174,10 +179,12 @@ fn old(wanted: &mut Operators, link: &str, on: Option<bool>, options: Option<&Dh
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::device::named;
 
     fn planned(text: Option<&str>, is_addressed: bool) -> Vec<String> {
         let config = text.map(|text| ::config::load(text.as_bytes()).expect("loads"));
-        plan(config.as_ref(), &["eth0", "eth1"], is_addressed)
+        let devices = config.as_ref().map(|config| named(config, &[])).unwrap_or_default();
+        plan(config.as_ref(), &devices, &["eth0", "eth1"], is_addressed)
             .iter()
             .map(|(id, spec)| format!("{}/{id}", spec.layer))
             .collect()
@@ -200,7 +207,7 @@ mod tests {
     fn documents_and_old_devices_are_read() {
         let text = "apiVersion: v1alpha1\nkind: DHCPv4Config\nname: eth1\nrouteMetric: 7\nignoreHostname: true\nclientIdentifier: none\n---\napiVersion: v1alpha1\nkind: DHCPv6Config\nname: eth1\nclientIdentifier: duid\nduidRaw: 0001aa\n";
         let config = ::config::load(text.as_bytes()).expect("loads");
-        let wanted = plan(Some(&config), &["eth0"], false);
+        let wanted = plan(Some(&config), &[], &["eth0"], false);
         assert_eq!(wanted.keys().collect::<Vec<_>>(), ["dhcp4/eth1", "dhcp6/eth1"]);
         let four = wanted["dhcp4/eth1"].dhcp4.as_ref().expect("DHCPv4");
         assert_eq!((four.route_metric, four.skip_hostname_request), (7, true));

@@ -1,6 +1,7 @@
 //! The kernel's links, addresses and routes as resources.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use ::netlink::Change;
 use ::network::id;
@@ -9,13 +10,21 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use resource::network::{AddressStatusSpec, LinkStatusSpec, RouteStatusSpec};
 
-use super::NETWORK;
 use super::kernel::Kernel;
+use super::source::is_physical;
+use super::{NETWORK, hardware};
 
 /// Publishes links.
-#[derive(Default)]
 pub(super) struct LinkStatus {
     kernel: Kernel,
+    /// `/sys`.
+    sys: PathBuf,
+}
+
+impl LinkStatus {
+    pub(super) fn new(sys: PathBuf) -> Self {
+        Self { kernel: Kernel::default(), sys }
+    }
 }
 
 /// Publishes addresses.
@@ -50,7 +59,10 @@ impl Controller for LinkStatus {
         async {
             let netlink = self.kernel.connection(context, |change| change == Change::Link)?;
             let mut kept = BTreeSet::new();
-            for link in netlink.links().await? {
+            for mut link in netlink.links().await? {
+                if is_physical(&link.status) {
+                    hardware::describe(&self.sys, &link.name, &mut link.status.device);
+                }
                 context.modify::<LinkStatusSpec>(NETWORK, &link.name, |status| {
                     status.clone_from(&link.status);
                 })?;

@@ -26,8 +26,8 @@ const LAYER: ConfigLayer = ConfigLayer::MACHINE_CONFIGURATION;
 /// The priority of a route that has none.
 const METRIC: u32 = 1024;
 
-/// Adds all links, addresses and routes.
-pub(super) fn collect(config: &Config, wanted: &mut Wanted) {
+/// Adds all links, addresses and routes. `devices` is the old list, of which each has a name.
+pub(super) fn collect(config: &Config, devices: &[Device], wanted: &mut Wanted) {
     for document in config.documents::<LinkConfig>() {
         physical(wanted, &document.name);
         common(wanted, &document.name, &document.common);
@@ -78,9 +78,7 @@ pub(super) fn collect(config: &Config, wanted: &mut Wanted) {
     for document in config.documents::<WireguardConfig>() {
         kind::wireguard(wanted, document);
     }
-    let network = config.v1alpha1().and_then(|old| old.machine.as_ref()?.network.as_ref());
-    let devices = network.into_iter().flat_map(|network| network.interfaces.iter().flatten());
-    for device in devices.filter(|device| !device.ignore.unwrap_or(false)) {
+    for device in devices {
         old_device(wanted, device);
     }
 }
@@ -213,9 +211,6 @@ pub(super) fn prefix(text: &str) -> Option<NetIpPrefix> {
 
 fn old_device(wanted: &mut Wanted, device: &Device) {
     let name = device.interface.as_str();
-    if name.is_empty() {
-        return;
-    }
     let mtu = u32::try_from(device.mtu).unwrap_or(0);
     if let Some(bridge) = &device.bridge {
         let enabled = bridge.stp.as_ref().is_some_and(|stp| stp.enabled.unwrap_or(true));
