@@ -300,7 +300,7 @@ pub(super) fn deployment(set: Option<&Value>) -> Verdict {
 
 const MIB: u64 = 1024 * 1024;
 /// What a control plane node and a worker need, less what the kernel keeps for itself.
-pub(super) const CONTROL_PLANE_MEMORY: u64 = (1848 - 150) * MIB;
+const CONTROL_PLANE_MEMORY: u64 = (1848 - 150) * MIB;
 const WORKER_MEMORY: u64 = (1024 - 150) * MIB;
 
 /// Every node should have enough memory; given in bytes, with whether it is of the control plane.
