@@ -20,7 +20,7 @@ use crate::pins::ProfilePin;
 use crate::store::{Inputs, Store, StoreError};
 
 /// Changes when the same package would be taken apart differently.
-const FORM: &str = "1";
+const FORM: &str = "2";
 
 /// The largest module that is believed; real ones have a few megabytes.
 const LARGEST: u64 = 256 << 20;
