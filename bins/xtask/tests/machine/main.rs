@@ -82,7 +82,7 @@ fn its_devices_have_drivers(cluster: &Cluster) -> Outcome {
         ensure(names.contains(&device), || format!("/dev/{device} is not there: {listed}"))?;
     }
     let links = cluster.ichorctl(&["--nodes", &address, "get", "links", "-o", "yaml"])?;
-    ensure(links.contains("driver: virtio_net") && links.contains("busPath: 0000:"), || {
+    ensure(links.contains("driver: virtio_net") && links.contains("busPath: \"0000:"), || {
         format!("no link tells of its device: {links}")
     })?;
     let node = cluster.node(Role::ControlPlane)?;
