@@ -4,6 +4,7 @@
 //! The program is this one, because it is small and there; the device manager in machined loads what
 //! devices need without it.
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -69,13 +70,11 @@ fn name(arguments: &[String]) -> Option<&str> {
 fn load(arguments: &[String]) -> Result<(), ModprobeError> {
     let name = name(arguments).ok_or(ModprobeError::Usage)?;
     let directory = Path::new(MODULES).join(sys::system::kernel().release);
-    let read = |list| fs::read_to_string(directory.join(list)).unwrap_or_default();
-    let lists = Lists {
-        dependencies: read("modules.dep"),
-        aliases: read("modules.alias"),
-        soft: read("modules.softdep"),
-        builtin: read("modules.builtin"),
-    };
+    let lists = Lists::of(|list| {
+        // A list that cannot be read has nothing in it.
+        Ok::<_, Infallible>(fs::read_to_string(directory.join(list)).unwrap_or_default())
+    });
+    let Ok(lists) = lists;
     if !lists.mention(name) {
         return Err(ModprobeError::Unknown { name: name.to_owned() });
     }

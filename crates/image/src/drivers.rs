@@ -12,7 +12,7 @@ use crate::debian::{self, Debian, DebianError};
 use crate::kernel::{Kernel, KernelError};
 use crate::pins::ProfilePin;
 use crate::squashfs::{self, SquashfsError};
-use crate::store::{Inputs, StoreError};
+use crate::store::StoreError;
 
 /// Where packages have firmware.
 const FIRMWARE: &str = "/usr/lib/firmware";
@@ -41,9 +41,7 @@ pub fn build(
     kernel: &Kernel,
     compression: u32,
 ) -> Result<PathBuf, DriversError> {
-    let mut inputs = Inputs::new();
-    inputs.text("compression", &compression.to_string());
-    inputs.text("block", &squashfs::BLOCK.to_string());
+    let mut inputs = squashfs::inputs(compression);
     // The part's name has the hash of all that the kernel was made from.
     let kernel_part = kernel.image().parent().and_then(|path| path.file_name()).map(PathBuf::from);
     inputs.text("kernel", &kernel_part.unwrap_or_default().to_string_lossy());

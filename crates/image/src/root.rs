@@ -229,9 +229,7 @@ fn split(tree: &Layer) -> (Layer, Layer) {
 
 /// Everything the bytes of the image depend on.
 fn inputs(tree: &Layer, compression: u32) -> Result<Inputs, RootError> {
-    let mut inputs = Inputs::new();
-    inputs.text("compression", &compression.to_string());
-    inputs.text("block", &squashfs::BLOCK.to_string());
+    let mut inputs = squashfs::inputs(compression);
     for (path, entry) in tree.entries() {
         match entry {
             Entry::Directory { mode } => inputs.text(path, &format!("directory {mode:o}")),

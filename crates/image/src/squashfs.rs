@@ -16,8 +16,18 @@ use backhand::{
 };
 use registry::layer::{Entry, Layer, Source};
 
+use crate::store::Inputs;
+
 /// The largest block squashfs knows: it compresses best and an image is read mostly in order.
-pub(crate) const BLOCK: u32 = 1 << 20;
+const BLOCK: u32 = 1 << 20;
+
+/// What the bytes of an image depend on besides its tree.
+pub(crate) fn inputs(compression: u32) -> Inputs {
+    let mut inputs = Inputs::new();
+    inputs.text("compression", &compression.to_string());
+    inputs.text("block", &BLOCK.to_string());
+    inputs
+}
 
 /// Why the image could not be written.
 #[derive(Debug, thiserror::Error)]

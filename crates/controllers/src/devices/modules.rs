@@ -62,19 +62,13 @@ impl Modules {
     /// Reads the lists in `directory` (`/usr/lib/modules/<release>`). A list that is not there is empty: a kernel may
     /// have everything built in.
     pub(crate) fn read(directory: &Path) -> Result<Self, ModulesError> {
-        let read = |name: &str| {
+        let lists = Lists::of(|name| {
             let path = directory.join(name);
             match fs::read_to_string(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
                 read => read.map_err(|source| ModulesError::Read { path, source }),
             }
-        };
-        let lists = Lists {
-            dependencies: read("modules.dep")?,
-            aliases: read("modules.alias")?,
-            soft: read("modules.softdep")?,
-            builtin: read("modules.builtin")?,
-        };
+        })?;
         let catalogue = Catalogue::read(&lists)
             .map_err(|source| ModulesError::Lists { directory: directory.to_owned(), source })?;
         Ok(Self {
