@@ -33,7 +33,7 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(64);
 /// How many ARP probes ask whether another machine has the address, and how long each waits for an answer. RFC 5227
 /// would take seconds; the probes begin with the REQUEST, so that a start is hardly later for them.
 const PROBES: u32 = 2;
-const PROBE_WAIT: Duration = Duration::from_millis(100);
+const PROBE_WAIT: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 enum State {

@@ -106,7 +106,7 @@ fn an_address_is_asked_for_probed_and_used() {
     assert!(client.handle(Event::Message(&ack), secs(6)).is_empty());
     assert_eq!(client.lease(), None, "nobody has had time to say that the address is taken");
     let begin = secs(6);
-    let half = Duration::from_millis(100);
+    let half = Duration::from_millis(50);
     let actions = client.handle(Event::Timer, begin + half);
     assert!(matches!(actions[..], [Action::Arp(_)]));
     let actions = client.handle(Event::Timer, begin + 2 * half);
