@@ -189,7 +189,7 @@ fn first_file_system_holds_what_mounting_the_root_needs() {
     assert_eq!(files[INIT], fs::read(out("bin/init")).unwrap());
     assert!(files[ROOT] == fs::read(out("image/root.sqfs")).unwrap());
     assert!(files[DRIVERS].starts_with(b"hsqs"));
-    let modules: Vec<&str> = listed(std::str::from_utf8(files[MODULES]).unwrap()).collect();
+    let modules = listed(std::str::from_utf8(files[MODULES]).unwrap()).concat();
     assert!(modules.contains(&"modules/loop.ko") && modules.contains(&"modules/squashfs.ko"));
     for module in modules {
         assert!(files[module].ends_with(b"~Module signature appended~\n"), "{module} is unsigned");

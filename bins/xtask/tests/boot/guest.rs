@@ -25,6 +25,12 @@ const PORTS: (u16, u16) = (20_000, 5_000);
 
 /// What a machine has around it.
 pub(crate) struct Around<'a> {
+    /// What QEMU calls its board.
+    pub(crate) board: &'a str,
+    /// How many processors it has.
+    pub(crate) processors: u8,
+    /// Its memory in MiB.
+    pub(crate) memory: u16,
     /// Its disk, raw.
     pub(crate) disk: Option<&'a Path>,
     /// Whether anybody answers on its network.
@@ -46,6 +52,9 @@ pub(crate) struct Around<'a> {
 impl Default for Around<'_> {
     fn default() -> Self {
         Self {
+            board: "q35",
+            processors: 1,
+            memory: 1100,
             disk: None,
             network: true,
             variables: None,
@@ -105,7 +114,8 @@ impl Guest {
         let mut command = Command::new("timeout");
         command.args(["--signal", "KILL", LIFE, "qemu-system-x86_64"]);
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
-        command.args(["-machine", "q35", "-smp", "1", "-m", "1100M"]);
+        command.args(["-machine", around.board, "-smp", &around.processors.to_string()]);
+        command.args(["-m", &format!("{}M", around.memory)]);
         command.args(["-accel", &accelerator, "-cpu", &model]);
         command.arg("-pidfile").arg(&pid);
         command.args(["-serial", &format!("file:{}", console.display())]);

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 
 use crate::state::ClusterDirectory;
 
+pub use arguments::BOARD;
 pub(crate) use disk::check_image;
 pub use disk::make_image;
 pub(crate) use emulation::missing;
