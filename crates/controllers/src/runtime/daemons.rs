@@ -60,9 +60,12 @@ fn service(node: &Node, daemon: &'static Daemon) -> Spec {
     Spec::new(daemon.id, runner).checked(check).grace(Duration::from_secs(15))
 }
 
+/// The process is there before what it waits for: its start takes longer than many a wait, and without a certificate it
+/// lets nobody in.
 fn apid(node: &Node) -> Spec {
     let store = &node.store;
     service(node, &APID)
+        .ahead()
         .waits_for(Condition::resource::<APICertsSpec>(
             store,
             "api certificates",

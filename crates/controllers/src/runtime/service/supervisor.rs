@@ -40,7 +40,9 @@ pub struct Spec {
     pub after: Vec<String>,
     /// What else it waits for.
     pub conditions: Vec<Condition>,
-    /// Writes files, pulls images. Runs while the conditions are still awaited when `eager` is set.
+    /// Whether it is started while the conditions are awaited: it waits for what they are about by itself.
+    pub ahead: bool,
+    /// Writes files, pulls images.
     pub prepare: Option<Prepare>,
     /// Runs it.
     pub runner: Arc<dyn Runner>,
@@ -61,6 +63,7 @@ impl Spec {
             id: id.into(),
             after: Vec::new(),
             conditions: Vec::new(),
+            ahead: false,
             prepare: None,
             runner: Arc::new(runner),
             health: None,
@@ -81,6 +84,14 @@ impl Spec {
     #[must_use]
     pub fn waits_for(mut self, condition: Condition) -> Self {
         self.conditions.push(condition);
+        self
+    }
+
+    /// Is started before its conditions hold, so that its own start is over by then. It counts as running from then on
+    /// only.
+    #[must_use]
+    pub fn ahead(mut self) -> Self {
+        self.ahead = true;
         self
     }
 

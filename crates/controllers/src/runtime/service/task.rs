@@ -114,10 +114,10 @@ impl Life<'_> {
         let mut adopted = self.spec.runner.adopt().await;
         let mut pause = FIRST_PAUSE;
         loop {
-            let instance = match adopted.take() {
-                Some(instance) => Ok(instance),
+            let (instance, ahead) = match adopted.take() {
+                Some(instance) => (Ok(instance), false),
                 None => match self.begin().await {
-                    Either::Done(begun) => begun,
+                    Either::Done(begun) => (begun, self.spec.ahead),
                     Either::Stopped(reply) => {
                         self.transition(State::Finished, "Service finished before it ran");
                         return reply;
@@ -126,7 +126,7 @@ impl Life<'_> {
             };
             let begun = Instant::now();
             let end = match instance {
-                Ok(instance) => match self.watch_over(instance).await {
+                Ok(instance) => match self.watch_over(instance, ahead).await {
                     Either::Done(exit) => exit,
                     Either::Stopped(reply) => return reply,
                 },
@@ -161,12 +161,11 @@ impl Life<'_> {
     /// Waits for the conditions, prepares and starts.
     async fn begin(&mut self) -> Either<Result<Box<dyn Instance>, RunError>> {
         let (spec, subject) = (self.spec, Arc::clone(&self.subject));
-        let mut conditions: Vec<Condition> =
-            spec.after.iter().map(|id| Condition::service_up(&self.reports.services, id)).collect();
-        conditions.extend(spec.conditions.iter().cloned());
-        let waiting = wait_all(self.reports, &subject, &spec.id, &conditions);
-        if let Either::Stopped(reply) = self.unless_stopped(waiting).await {
-            return Either::Stopped(reply);
+        if !spec.ahead {
+            let waiting = wait_all(spec, self.reports, &subject);
+            if let Either::Stopped(reply) = self.unless_stopped(waiting).await {
+                return Either::Stopped(reply);
+            }
         }
         // What it depends on may have ended alone: a container outlives its runtime.
         if let Some(instance) = spec.runner.adopt().await {
@@ -186,13 +185,19 @@ impl Life<'_> {
         Either::Done(spec.runner.start().await)
     }
 
-    /// Stays with a running instance until it ends or is asked to.
-    async fn watch_over(&mut self, mut instance: Box<dyn Instance>) -> Either<Exit> {
-        let (spec, Reports { services, timeline, .. }) = (self.spec, self.reports);
+    /// Stays with an instance until it ends or is asked to. One that was started `ahead` of what it waits for runs from
+    /// the moment when that is there.
+    async fn watch_over(&mut self, mut instance: Box<dyn Instance>, ahead: bool) -> Either<Exit> {
+        let (spec, reports) = (self.spec, self.reports);
+        let Reports { services, timeline, .. } = reports;
         services.attach(&spec.id, instance.pid());
-        self.transition(State::Running, instance.describe());
         let subject = Arc::clone(&self.subject);
+        let described = instance.describe();
         let checks = async {
+            if ahead {
+                wait_all(spec, reports, &subject).await;
+            }
+            services.transition(&spec.id, State::Running, described);
             let Some(health) = &spec.health else {
                 timeline.mark(&subject, "running");
                 return std::future::pending::<Exit>().await;
@@ -232,12 +237,10 @@ impl Life<'_> {
 }
 
 /// Waits for all conditions at once; the service's message names those still open.
-async fn wait_all(
-    Reports { store, services, timeline }: &Reports,
-    subject: &str,
-    id: &str,
-    conditions: &[Condition],
-) {
+async fn wait_all(spec: &Spec, Reports { store, services, timeline }: &Reports, subject: &str) {
+    let mut conditions: Vec<Condition> =
+        spec.after.iter().map(|id| Condition::service_up(services, id)).collect();
+    conditions.extend(spec.conditions.iter().cloned());
     let mut open: FuturesUnordered<_> = conditions
         .iter()
         .enumerate()
@@ -259,7 +262,8 @@ async fn wait_all(
         }
         let texts: Vec<&str> =
             unmet.iter().filter_map(|index| conditions.get(*index)).map(Condition::text).collect();
-        services.transition(id, State::Waiting, format!("Waiting for {}", texts.join(", ")));
+        let told = format!("Waiting for {}", texts.join(", "));
+        services.transition(&spec.id, State::Waiting, told);
         match open.next().await {
             Some(index) => unmet.retain(|other| *other != index),
             None => return,

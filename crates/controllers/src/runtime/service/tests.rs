@@ -112,20 +112,23 @@ async fn reaches(supervisor: &Supervisor, id: &str, state: State) {
     tokio::time::timeout(Duration::from_secs(60), reached).await.unwrap();
 }
 
+/// A condition that holds once the value sent is true.
+fn gate() -> (watch::Sender<bool>, Condition) {
+    let (gate, _) = watch::channel(false);
+    let open = gate.clone();
+    let kind = condition::Condition::Event { what: "the gate".into() };
+    let condition = Condition::new("the gate", kind, move || {
+        let mut gate = open.subscribe();
+        async move { drop(gate.wait_for(|open| *open).await) }
+    });
+    (gate, condition)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_service_starts_when_its_conditions_hold_and_says_what_it_waits_for() {
     let supervisor = supervisor();
     let (runner, _order) = Scripted::new("b");
-    let (gate, _) = watch::channel(false);
-    let open = gate.clone();
-    let condition = Condition::new(
-        "the gate",
-        condition::Condition::Event { what: "the gate".into() },
-        move || {
-            let mut gate = open.subscribe();
-            async move { drop(gate.wait_for(|open| *open).await) }
-        },
-    );
+    let (gate, condition) = gate();
     let spec = Spec::new("b", runner.clone()).after("a").waits_for(condition);
     supervisor.load(spec).await;
     supervisor.load(Spec::new("a", runner.sibling("a"))).await;
@@ -148,6 +151,34 @@ async fn a_service_starts_when_its_conditions_hold_and_says_what_it_waits_for() 
         .map(|step| step.what)
         .collect();
     assert_eq!(waits, ["service \"a\" to be \"up\"", "the gate", "start", "running"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_starts_ahead_runs_once_its_conditions_hold() {
+    let supervisor = supervisor();
+    let (runner, mut order) = Scripted::new("b");
+    let (gate, condition) = gate();
+    let probe = HealthCheck::new(|| async { Ok(()) });
+    let spec = Spec::new("b", runner.clone()).ahead().waits_for(condition).checked(probe);
+    supervisor.load(spec).await;
+    supervisor.start("b").await.unwrap();
+    reaches(&supervisor, "b", State::Waiting).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let service = supervisor.services().service("b").unwrap();
+    assert_eq!((service.state, service.health.unknown), (State::Waiting, true));
+    assert_eq!(runner.starts.load(Ordering::SeqCst), 1, "it is started already");
+    // It ends before its time, and another one waits in its place.
+    runner.end.send_modify(|end| *end += 1);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(supervisor.services().service("b").unwrap().state, State::Waiting);
+    assert_eq!(runner.starts.load(Ordering::SeqCst), 2);
+    gate.send_replace(true);
+    tokio::time::timeout(Duration::from_secs(60), supervisor.services().wait_up("b"))
+        .await
+        .unwrap();
+    assert_eq!(supervisor.services().service("b").unwrap().state, State::Running);
+    supervisor.stop_with_dependents("b").await.unwrap();
+    assert_eq!(order.recv().await, Some("b"));
 }
 
 #[tokio::test(start_paused = true)]
