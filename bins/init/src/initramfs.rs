@@ -100,18 +100,25 @@ fn mount_image(member: &'static str, target: &Path) -> Result<(), InitramfsError
         .map_err(|source| InitramfsError::Damaged { member, source })
 }
 
-/// Loads the listed modules. One that the kernel refuses is told; whether it was needed shows when
-/// the root image is mounted.
+/// Loads the listed modules, the lines at the same time. One that the kernel refuses is told; whether it was needed shows
+/// when the root image is mounted.
 fn load_modules(console: &mut Console) -> Result<(), InitramfsError> {
     let order = match fs::read_to_string(at(MODULES)) {
         Ok(order) => order,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(InitramfsError::Order(error)),
     };
-    for path in listed(&order).map(at) {
-        if let Err(error) = sys::module::load(&path, "") {
-            console.error("a module of the initramfs is left out", &error);
-        }
+    let load = &|paths: Vec<&str>| {
+        let loaded = paths.into_iter().map(|path| sys::module::load(&at(path), ""));
+        loaded.filter_map(Result::err).collect::<Vec<_>>()
+    };
+    let refused = std::thread::scope(|scope| {
+        let lines = listed(&order).into_iter();
+        let threads: Vec<_> = lines.map(|paths| scope.spawn(move || load(paths))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect::<Vec<_>>()
+    });
+    for error in &refused {
+        console.error("a module of the initramfs is left out", error);
     }
     Ok(())
 }

@@ -45,12 +45,19 @@ fn main() -> ExitCode {
         return fatal::end(platform, &mut Console::standard(), "early mounts failed", &error);
     }
     let mut console = Console::open(platform);
-    let prepared = prepare(platform, &mut console);
-    if let Err(error) = prepared {
-        let what = "the machine cannot be prepared";
-        return fatal::end(platform, &mut console, what, error.as_ref());
-    }
-    match supervise::run(platform, &mut console) {
+    let prepared = supervise::signals().map_err(Box::from).and_then(|signals| {
+        supervise::read_ahead(&signals);
+        prepare(platform, &mut console)?;
+        Ok::<_, Box<dyn Error>>(signals)
+    });
+    let signals = match prepared {
+        Ok(signals) => signals,
+        Err(error) => {
+            let what = "the machine cannot be prepared";
+            return fatal::end(platform, &mut console, what, error.as_ref());
+        }
+    };
+    match supervise::run(platform, &mut console, &signals) {
         Ok(ending) => match ending::end(platform, ending, &mut console) {
             Ok(()) => ExitCode::FAILURE,
             Err(error) => fatal::end(platform, &mut console, "the machine cannot be ended", &error),

@@ -1,6 +1,8 @@
 //! Keeping machined running, and everything a kernel expects of PID 1.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -20,6 +22,31 @@ const PATH: &str = "/usr/bin:/usr/sbin:/bin:/sbin";
 const STEADY: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How far apart the reads are that bring machined into memory: no block of a squashfs image here is smaller.
+const APART: u64 = 64 << 10;
+
+/// Receives the signals that are for this process, from now on in no other way.
+pub(crate) fn signals() -> Result<SignalFd, SuperviseError> {
+    SignalFd::new(&[Signal::CHILD, Signal::TERM, Signal::INT]).map_err(SuperviseError::Signals)
+}
+
+/// Brings machined from the image into memory, on the side: to unpack it takes as long as all that is prepared before it
+/// starts. With one processor nothing would be won. The signals are received already, so that the other thread takes none.
+pub(crate) fn read_ahead(_received: &SignalFd) {
+    if std::thread::available_parallelism().is_ok_and(|processors| processors.get() > 1) {
+        let read = || {
+            let program = File::open(MACHINED)?;
+            // From its end, where the data is that its start writes to first of all.
+            for block in (0..program.metadata()?.len().div_ceil(APART)).rev() {
+                program.read_at(&mut [0], block * APART)?;
+            }
+            io::Result::Ok(())
+        };
+        // Whether it can be read shows when it is started; until then this is only about time.
+        let _ = std::thread::Builder::new().spawn(read);
+    }
+}
 
 /// Why supervision ended without an ending.
 #[derive(Debug, Error)]
@@ -58,9 +85,11 @@ enum Machined {
 }
 
 /// Runs machined until it says how the machine shall end.
-pub(crate) fn run(platform: Platform, console: &mut Console) -> Result<Ending, SuperviseError> {
-    let signals = SignalFd::new(&[Signal::CHILD, Signal::TERM, Signal::INT])
-        .map_err(SuperviseError::Signals)?;
+pub(crate) fn run(
+    platform: Platform,
+    console: &mut Console,
+    signals: &SignalFd,
+) -> Result<Ending, SuperviseError> {
     let mut pause = Duration::ZERO;
     let mut machined = start(platform, console, pause);
     loop {
@@ -68,7 +97,7 @@ pub(crate) fn run(platform: Platform, console: &mut Console) -> Result<Ending, S
             Machined::Running { .. } => None,
             Machined::Pausing { until } => Some(until.saturating_duration_since(Instant::now())),
         };
-        wait_readable(&signals, limit).map_err(SuperviseError::Signals)?;
+        wait_readable(signals, limit).map_err(SuperviseError::Signals)?;
         while let Some((signal, _)) = signals.next().map_err(SuperviseError::Signals)? {
             if signal == Signal::CHILD {
                 continue;

@@ -19,8 +19,9 @@ pub const DRIVERS: &str = "drivers.sqsh";
 /// Where the image of drivers is mounted in the root image.
 pub const DRIVERS_TARGET: &str = "usr/lib/modules";
 
-/// The list of modules: one path a line, relative to the root of the first file system, in the
-/// order in which they are loaded. Empty if the kernel has everything built in.
+/// The list of modules: a line for each of [`NEEDED`], with the paths of what it takes, relative to the root of the first
+/// file system, in the order in which they are loaded. No line waits for another. Empty if the kernel has everything
+/// built in.
 pub const MODULES: &str = "modules/list";
 
 /// The modules that are loaded first of all. Without most of them the root cannot be made: the images are squashfs on loop
@@ -29,13 +30,14 @@ pub const MODULES: &str = "modules/list";
 pub const NEEDED: [&str; 4] = ["efi_pstore", "loop", "overlay", "squashfs"];
 
 /// The list as text.
-pub fn list<'a>(paths: impl IntoIterator<Item = &'a str>) -> String {
-    paths.into_iter().map(|path| format!("{path}\n")).collect()
+pub fn list(lines: &[Vec<String>]) -> String {
+    lines.iter().map(|paths| format!("{}\n", paths.join(" "))).collect()
 }
 
-/// The paths of a list, in its order.
-pub fn listed(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().map(str::trim).filter(|line| !line.is_empty())
+/// The paths of a list, by line.
+pub fn listed(text: &str) -> Vec<Vec<&str>> {
+    let lines = text.lines().map(|line| line.split_whitespace().collect());
+    lines.filter(|paths: &Vec<_>| !paths.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -44,8 +46,9 @@ mod tests {
 
     #[test]
     fn what_is_listed_is_read_back() {
-        let paths = ["modules/loop.ko", "modules/squashfs.ko"];
-        assert_eq!(listed(&list(paths)).collect::<Vec<_>>(), paths);
-        assert_eq!(listed("").count(), 0);
+        let lines = [vec!["modules/a.ko", "modules/b.ko"], vec!["modules/c.ko"]];
+        let owned = lines.clone().map(|line| line.into_iter().map(str::to_owned).collect());
+        assert_eq!(listed(&list(&owned)), lines);
+        assert_eq!(listed("\n"), Vec::<Vec<&str>>::new());
     }
 }

@@ -34,8 +34,9 @@ pub use plain::{Plain, plain};
 /// # Errors
 /// When two controllers share a name or an exclusive output: a defect of the program, found at its first start.
 pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterError> {
-    config::register(controllers, node)?;
+    // The first, since it begins to load drivers.
     devices::register(controllers, node)?;
+    config::register(controllers, node)?;
     block::register(controllers, node)?;
     runtime::register(controllers, node)?;
     cluster::register(controllers, node)?;

@@ -1,5 +1,6 @@
 //! The archive of the first file system, compressed with zstd, as the kernel unpacks it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -54,12 +55,17 @@ pub fn build(content: &Content<'_>) -> Result<Vec<u8>, InitramfsError> {
         fs::read(path).map_err(|source| InitramfsError::Read { path: path.to_owned(), source })
     };
     let directory = MODULES.rsplit_once('/').map_or("", |(directory, _)| directory);
-    let mut modules = Vec::new();
-    for path in content.kernel.needed(&NEEDED)? {
-        let name = path.rsplit('/').next().unwrap_or(&path);
-        modules.push((format!("{directory}/{name}"), read(&content.kernel.modules().join(&path))?));
+    let place = |path: &String| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        format!("{directory}/{name}")
+    };
+    let needed = content.kernel.needed(&NEEDED)?;
+    let mut modules = BTreeMap::new();
+    for path in needed.iter().flatten() {
+        modules.insert(place(path), read(&content.kernel.modules().join(path))?);
     }
-    let order = list(modules.iter().map(|(path, _)| path.as_str()));
+    let lines: Vec<_> = needed.iter().map(|paths| paths.iter().map(place).collect()).collect();
+    let order = list(&lines);
     let mut archive = Writer::new();
     for name in ["dev", "proc", "root", "sys", directory] {
         archive.entry(&Entry { path: name, kind: Kind::Directory, mode: 0o755, content: &[] })?;

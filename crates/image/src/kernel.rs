@@ -248,16 +248,16 @@ impl Kernel {
         files
     }
 
-    /// The files of these modules and of what they need, in the order of loading.
-    pub fn needed(&self, names: &[&str]) -> Result<Vec<String>, KernelError> {
-        let mut paths: Vec<String> = Vec::new();
+    /// The files of each of these modules and of what it needs, in the order of loading; nothing for those that the kernel
+    /// has built in.
+    pub fn needed(&self, names: &[&str]) -> Result<Vec<Vec<String>>, KernelError> {
+        let mut needed = Vec::new();
         for name in names {
-            for step in self.catalogue.steps(&Name::new(name))? {
-                if step.required && !paths.iter().any(|path| path == step.path) {
-                    paths.push(step.path.to_owned());
-                }
-            }
+            let steps = self.catalogue.steps(&Name::new(name))?;
+            let required = steps.into_iter().filter(|step| step.required);
+            needed.push(required.map(|step| step.path.to_owned()).collect());
         }
-        Ok(paths)
+        needed.retain(|paths: &Vec<_>| !paths.is_empty());
+        Ok(needed)
     }
 }

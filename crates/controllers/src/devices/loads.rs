@@ -1,6 +1,6 @@
 //! What is loaded next: the drivers of disks and links before the rest, since the machine waits for them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use boot::module::Name;
 use sys::process::nicely;
@@ -19,24 +19,47 @@ pub(super) enum Urgency {
     First,
     /// Any other device, behind which may be disks and links.
     Device,
-    /// Nothing that the machine waits for hangs on it.
+    /// A device behind which is neither: buttons, keyboards, screens. Its turn comes when the others have settled.
+    Beside,
+    /// Nothing that the machine waits for hangs on it, and it takes its time.
     Last,
 }
 
-/// How urgent the driver of what says this alias is. The classes of PCI devices are those of the PCI code and ID
-/// assignment specification: 01 mass storage, 02 networks; the numbers of virtio devices are those of its
-/// specification: 1 network, 2 block, 8 SCSI.
+impl Urgency {
+    /// Whether the devices have not settled before it is loaded.
+    fn is_awaited(self) -> bool {
+        self <= Self::Device
+    }
+}
+
+/// Virtio devices by the numbers of the virtio specification: 1 network, 2 block, 8 SCSI.
+const VIRTIO_FIRST: [&str; 3] = ["d00000001", "d00000002", "d00000008"];
+/// 3 console, 4 entropy, 5 balloon, 16 graphics, 18 input.
+const VIRTIO_BESIDE: [&str; 5] = ["d00000003", "d00000004", "d00000005", "d00000010", "d00000012"];
+/// Classes of PCI devices by the PCI code and ID assignment specification: 01 mass storage, 02 networks.
+const PCI_FIRST: [&str; 2] = ["bc01", "bc02"];
+/// 03 displays, 04 multimedia, 06 00 and 01 the bridges to the processor and to ISA, 0C 05 the bus of sensors.
+const PCI_BESIDE: [&str; 5] = ["bc03", "bc04", "bc06sc00", "bc06sc01", "bc0Csc05"];
+/// Buttons and lids by the ACPI specification, and as the kernel names those without a device of their own.
+const ACPI_BESIDE: [&str; 5] = ["PNP0C0C", "PNP0C0D", "PNP0C0E", "LNXPWRBN", "LNXSLPBN"];
+
+/// How urgent the driver of what says this alias is.
 fn urgency(alias: &str) -> Urgency {
     let Some((bus, rest)) = alias.split_once(':') else { return Urgency::Device };
-    let first = match bus {
+    let begins = |ids: &[&str]| ids.iter().any(|id| rest.starts_with(id));
+    let has = |classes: &[&str]| classes.iter().any(|class| rest.contains(class));
+    match bus {
         // What a processor can do besides, and quirks of boards.
-        "cpu" | "dmi" => return Urgency::Last,
-        "virtio" => ["d00000001", "d00000002", "d00000008"].iter().any(|id| rest.starts_with(id)),
-        "pci" => rest.contains("bc01") || rest.contains("bc02"),
-        "scsi" | "nvme" => true,
-        _ => false,
-    };
-    if first { Urgency::First } else { Urgency::Device }
+        "cpu" | "dmi" => Urgency::Last,
+        "scsi" | "nvme" => Urgency::First,
+        "virtio" if begins(&VIRTIO_FIRST) => Urgency::First,
+        "virtio" if begins(&VIRTIO_BESIDE) => Urgency::Beside,
+        "pci" if has(&PCI_FIRST) => Urgency::First,
+        "pci" if has(&PCI_BESIDE) => Urgency::Beside,
+        "acpi" if begins(&ACPI_BESIDE) => Urgency::Beside,
+        "input" | "serio" | "hid" => Urgency::Beside,
+        _ => Urgency::Device,
+    }
 }
 
 /// Modules that are loaded and those that are going to be.
@@ -46,8 +69,8 @@ pub(super) struct Loads {
     slots: usize,
     /// What waits for a slot, in the order in which it gets one.
     queue: BTreeMap<(Urgency, u64), Name>,
-    /// The names in the queue.
-    queued: BTreeSet<Name>,
+    /// The places of the names in the queue.
+    queued: BTreeMap<Name, (Urgency, u64)>,
     /// The number of the next one to come.
     number: u64,
     under_way: JoinSet<Urgency>,
@@ -62,7 +85,7 @@ impl Loads {
             modules,
             slots,
             queue: BTreeMap::new(),
-            queued: BTreeSet::new(),
+            queued: BTreeMap::new(),
             number: 0,
             under_way: JoinSet::new(),
             awaited: 0,
@@ -76,30 +99,43 @@ impl Loads {
         }
     }
 
-    /// Queues a module, unless it was tried or waits already.
+    /// Queues a module, unless it was tried or waits already, no less urgently.
     pub(super) fn module(&mut self, name: Name, urgency: Urgency) {
-        if self.modules.was_tried(&name) || !self.queued.insert(name.clone()) {
+        if self.modules.was_tried(&name) {
             return;
         }
-        self.queue.insert((urgency, self.number), name);
+        let place = (urgency, self.number);
+        if let Some(before) = self.queued.get(&name).copied() {
+            if before.0 <= urgency {
+                return;
+            }
+            self.queue.remove(&before);
+        }
+        self.queued.insert(name.clone(), place);
+        self.queue.insert(place, name);
         self.number += 1;
     }
 
-    /// Starts loading as much as there is room for; what nobody waits for only with `all`.
-    pub(super) fn start(&mut self, all: bool) {
-        while self.under_way.len() < self.slots
-            && let Some(next) = self.queue.first_entry()
-            && (all || next.key().0 != Urgency::Last)
-        {
+    /// Starts loading as much as there is room for of what is no less urgent than `least`; what takes its time, alone.
+    pub(super) fn start(&mut self, least: Urgency) {
+        while let Some(next) = self.queue.first_entry() {
+            let slots = match next.key().0 {
+                urgency if urgency > least => 0,
+                Urgency::Last => 1,
+                _ => self.slots,
+            };
+            if self.under_way.len() >= slots {
+                break;
+            }
             let ((urgency, _), name) = next.remove_entry();
             self.queued.remove(&name);
-            self.awaited += usize::from(urgency != Urgency::Last);
+            self.awaited += usize::from(urgency.is_awaited());
             let modules = self.modules.clone();
             self.under_way.spawn_blocking(move || {
                 let load = || tell(&name, modules.load(&name, ""));
                 match urgency {
                     Urgency::First => load(),
-                    Urgency::Device | Urgency::Last => nicely(NICE, load),
+                    _ => nicely(NICE, load),
                 }
                 urgency
             });
@@ -109,14 +145,14 @@ impl Loads {
     /// Whether nothing is left to load that could bring a disk or a link.
     pub(super) fn no_device_is_awaited(&self) -> bool {
         let next = self.queue.first_key_value();
-        self.awaited == 0 && next.is_none_or(|((urgency, _), _)| *urgency == Urgency::Last)
+        self.awaited == 0 && next.is_none_or(|((urgency, _), _)| !urgency.is_awaited())
     }
 
     /// Waits until one of those under way is over; for ever when there is none.
     pub(super) async fn next(&mut self) {
         match self.under_way.join_next().await {
             // One that panicked was a device's, for all that is known.
-            Some(over) if over.as_ref().is_ok_and(|urgency| *urgency == Urgency::Last) => {}
+            Some(over) if over.as_ref().is_ok_and(|urgency| !urgency.is_awaited()) => {}
             Some(_) => self.awaited = self.awaited.saturating_sub(1),
             None => std::future::pending().await,
         }
@@ -155,13 +191,20 @@ mod tests {
             ("virtio:d00000001v00001AF4", Urgency::First),
             ("virtio:d00000002v00001AF4", Urgency::First),
             ("virtio:d00000008v00001AF4", Urgency::First),
-            ("virtio:d00000004v00001AF4", Urgency::Device),
+            ("virtio:d00000004v00001AF4", Urgency::Beside),
+            ("virtio:d00000009v00001AF4", Urgency::Device),
             ("pci:v00008086d00002922sv00001AF4sd00001100bc01sc06i01", Urgency::First),
             ("pci:v00008086d000010D3sv00008086sd0000A01Fbc02sc00i00", Urgency::First),
             ("pci:v00008086d000024CDsv00001AF4sd00001100bc0Csc03i20", Urgency::Device),
+            ("pci:v00008086d00002930sv00001AF4sd00001100bc0Csc05i00", Urgency::Beside),
+            ("pci:v00001234d00001111sv00001AF4sd00001100bc03sc00i00", Urgency::Beside),
+            ("pci:v00008086d000029C0sv00001AF4sd00001100bc06sc00i00", Urgency::Beside),
+            ("pci:v00001B36d0000000Csv00000000sd00000000bc06sc04i00", Urgency::Device),
             ("scsi:t-0x00", Urgency::First),
             ("usb:v46F4p0001d0000dc00dsc00dp00ic08isc06ip50in00", Urgency::Device),
-            ("acpi:PNP0C0C:", Urgency::Device),
+            ("acpi:PNP0C0C:", Urgency::Beside),
+            ("acpi:PNP0A06:", Urgency::Device),
+            ("input:b0019v0000p0001e0000-e0,1,k74,ramlsfw", Urgency::Beside),
             ("cpu:type:x86,ven0000fam0006mod003C:feature:,0000", Urgency::Last),
             ("nonsense", Urgency::Device),
         ] {
@@ -172,27 +215,31 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_waits_for_is_loaded_last_and_not_awaited() {
         let root = tempfile::tempdir().unwrap();
-        std::fs::write(root.path().join("modules.dep"), "a.ko:\nb.ko:\nc.ko:\n").unwrap();
-        let aliases = "alias cpu:x a\nalias acpi:x b\nalias scsi:x c\n";
+        std::fs::write(root.path().join("modules.dep"), "a.ko:\nb.ko:\nc.ko:\nd.ko:\n").unwrap();
+        // b is asked for twice, and more urgently then.
+        let aliases =
+            "alias cpu:x a\nalias cpu:x b\nalias acpi:x b\nalias scsi:x c\nalias serio:x d\n";
         std::fs::write(root.path().join("modules.alias"), aliases).unwrap();
         let mut loads = Loads::new(Modules::read(root.path()).unwrap());
         loads.slots = 1;
         assert!(loads.no_device_is_awaited());
-        for alias in ["cpu:x", "acpi:x", "scsi:x", "scsi:x"] {
+        for alias in ["cpu:x", "serio:x", "acpi:x", "scsi:x", "scsi:x"] {
             loads.alias(alias);
         }
         // The files are missing, which is an end of loading as well.
-        for (tried, settled) in [("c", false), ("b", true)] {
-            loads.start(false);
+        for (tried, least, settled) in [
+            ("c", Urgency::Device, false),
+            ("b", Urgency::Device, true),
+            ("d", Urgency::Beside, true),
+            ("a", Urgency::Last, true),
+        ] {
+            loads.start(least);
             loads.next().await;
             assert!(loads.modules.was_tried(&Name::new(tried)), "{tried}");
             assert_eq!(loads.no_device_is_awaited(), settled, "after {tried}");
+            loads.start(least);
+            // b's turn is with c's, the others wait for theirs.
+            assert_eq!(loads.under_way.is_empty(), settled, "after {tried}");
         }
-        loads.start(false);
-        assert!(loads.under_way.is_empty(), "it waits until it is allowed");
-        loads.start(true);
-        loads.next().await;
-        assert!(loads.modules.was_tried(&Name::new("a")));
-        assert!(loads.no_device_is_awaited());
     }
 }

@@ -104,9 +104,13 @@ impl Manager {
             while let Some(received) = events.next().map_err(ManagerError::Events)? {
                 self.take(received, &mut loads)?;
             }
-            let leisure = *self.leisure.borrow_and_update();
-            loads.start(leisure);
-            if loads.no_device_is_awaited() && !*self.settled.borrow() {
+            let (leisure, settled) = (*self.leisure.borrow_and_update(), *self.settled.borrow());
+            loads.start(match (leisure, settled) {
+                (true, _) => Urgency::Last,
+                (false, true) => Urgency::Beside,
+                (false, false) => Urgency::Device,
+            });
+            if loads.no_device_is_awaited() && !settled {
                 tokio::time::sleep(self.settle_time).await;
                 let quiet = match events.next().map_err(ManagerError::Events)? {
                     None => true,

@@ -9,6 +9,7 @@ mod modules;
 mod power;
 mod requested;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use futures::future::BoxFuture;
 use resource::network::NodeAddressSpec;
 use resource::runtime::DevicesStatusSpec;
 use resource::v1alpha1::ServiceSpec;
+use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 
 use crate::runtime::service::error_chain;
@@ -35,12 +37,7 @@ pub fn register(controllers: &mut Runtime, node: &Node) -> Result<(), RegisterEr
     if node.platform.in_container() {
         return Ok(());
     }
-    controllers.register(Devices {
-        node: node.clone(),
-        settled: Arc::new(watch::Sender::new(false)),
-        leisure: watch::Sender::new(false),
-        begun: false,
-    })?;
+    controllers.register(Devices::begin(node))?;
     requested::register(controllers, node)
 }
 
@@ -51,11 +48,11 @@ fn directory(paths: &Paths) -> PathBuf {
 
 /// Says when the devices have settled.
 struct Devices {
-    node: Node,
     settled: Arc<watch::Sender<bool>>,
     /// Whether there is time for drivers that nobody waits for.
     leisure: watch::Sender<bool>,
-    begun: bool,
+    /// Whether the store's controllers hear when the devices have settled.
+    heard: bool,
 }
 
 /// The service that whoever starts a machine waits for.
@@ -75,42 +72,63 @@ fn has_leisure(context: &Context) -> bool {
 }
 
 impl Devices {
-    fn begin(&self, context: &Context) {
-        let paths = &self.node.paths;
+    /// Begins to manage the devices of `node`, on a thread of its own: drivers take their time, and are loaded while the
+    /// rest of the node still starts.
+    fn begin(node: &Node) -> Self {
+        let paths = &node.paths;
+        let settled = Arc::new(watch::Sender::new(false));
+        let leisure = watch::Sender::new(false);
         // The sequencer takes the power button from here, see `Node::power_button`.
         let (pressed, mut presses) = mpsc::channel(1);
         let manager = Manager {
             modules: directory(paths),
             sys: paths.at("/sys"),
-            settle_time: settle_time(self.node.arguments.settle_time.as_deref()),
-            leisure: self.leisure.subscribe(),
-            settled: Arc::clone(&self.settled),
-            block_changes: Arc::clone(&self.node.block_changes),
+            settle_time: settle_time(node.arguments.settle_time.as_deref()),
+            leisure: leisure.subscribe(),
+            settled: Arc::clone(&settled),
+            block_changes: Arc::clone(&node.block_changes),
             pressed,
         };
-        let button = Arc::clone(&self.node.power_button);
-        tokio::spawn(async move {
+        let button = Arc::clone(&node.power_button);
+        let presses = async move {
             while presses.recv().await.is_some() {
                 tracing::info!("the power button was pressed");
                 button.notify_one();
             }
-        });
-        let settled = Arc::clone(&self.settled);
-        let step = self.node.timeline.work("machine", "load the modules that devices need");
-        tokio::spawn(async move {
-            let error = manager.run().await;
-            tracing::error!("devices are not managed: {}", error_chain(&error));
-            // Whoever waits for devices gets those that the kernel has built in.
-            settled.send_replace(true);
-        });
-        let (mut changes, waker) = (self.settled.subscribe(), context.waker());
-        tokio::spawn(async move {
+        };
+        let step = node.timeline.work("machine", "load the modules that devices need");
+        let mut changes = settled.subscribe();
+        let told = async move {
             if changes.wait_for(|settled| *settled).await.is_ok() {
                 drop(step);
-                waker.wake();
             }
-        });
+        };
+        let managed = {
+            let settled = Arc::clone(&settled);
+            async move {
+                let listening = tokio::spawn(presses);
+                tokio::spawn(told);
+                let error = manager.run().await;
+                tracing::error!("devices are not managed: {}", error_chain(&error));
+                // Whoever waits for devices gets those that the kernel has built in.
+                settled.send_replace(true);
+                // What was found of buttons is still listened to.
+                let _ = listening.await;
+            }
+        };
+        if let Err(error) = apart("devices", managed) {
+            tracing::error!(%error, "devices are not managed: no thread can be started for them");
+            settled.send_replace(true);
+        }
+        Self { settled, leisure, heard: false }
     }
+}
+
+/// Runs `work` on a thread of its own.
+fn apart(name: &str, work: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().thread_name(name).build()?;
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.spawn(move || runtime.block_on(work)).map(drop)
 }
 
 /// The extra time of the kernel's command line, in the words of the configuration; none when it does not read.
@@ -147,8 +165,13 @@ impl Controller for Devices {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<Next, ControllerError>> {
         Box::pin(async move {
-            if !std::mem::replace(&mut self.begun, true) {
-                self.begin(context);
+            if !std::mem::replace(&mut self.heard, true) {
+                let (mut changes, waker) = (self.settled.subscribe(), context.waker());
+                tokio::spawn(async move {
+                    if changes.wait_for(|settled| *settled).await.is_ok() {
+                        waker.wake();
+                    }
+                });
             }
             if has_leisure(context) {
                 // It may be busy again, but then it is in use.
